@@ -1,0 +1,273 @@
+/**
+ * Poisoned and reduced training sets: which images keep their place, and which get a wrong label. Pure and exact:
+ * counts per class are prescribed, not drawn, and everything is a function of the labels, the settings and the seed.
+ *
+ * One random permutation per class and seed serves both arms: reduction removes its head, noise hits the head of what
+ * remains. So levels nest within each arm, and noise and reduction of the same level hit the same images.
+ */
+import { int32LittleEndian } from "../data/npy.js";
+import { Purpose, RandomStream } from "../engine/random.js";
+import { UserError } from "../errors.js";
+
+/**
+ * How a chosen image gets its label:
+ * - `shuffle`: the chosen images' labels are pooled over all classes and permuted, so class sizes stay the same and
+ *   about 1 − 1/C of the chosen labels really change;
+ * - `uniform`: a wrong label, uniform over the other classes; every chosen label changes;
+ * - `symmetric`: uniform over all classes, the true one included;
+ * - `pairflip`: the next class, the last one going to the first.
+ */
+export const noiseKinds = [
+  "shuffle",
+  "uniform",
+  "symmetric",
+  "pairflip",
+] as const;
+export type NoiseKind = (typeof noiseKinds)[number];
+
+export interface PoisonOptions {
+  /** Share of each class's (remaining) images that get a noisy label, in [0, 1]. */
+  noise: number;
+  kind: NoiseKind;
+  /** Share of each class's images that are kept, in [0, 1]. */
+  keep: number;
+  /** An integer in [0, 2^53). */
+  seed: number;
+}
+
+export interface PoisonResult {
+  kind: NoiseKind;
+  /** The noise asked for. */
+  nominal: number;
+  keep: number;
+  seed: number;
+  /** Images chosen for a noisy label, ascending indices into the data order. */
+  selected: Int32Array;
+  /** Images that stay in the training set, ascending indices into the data order. */
+  kept: Int32Array;
+  /** Labels to train on, [n] in data order; a removed image has its true label. */
+  given: Int32Array;
+  /** Kept images whose given label is not the true one. */
+  changed: number;
+  /** changed / kept.length; 0 where nothing is kept. */
+  effectiveRate: number;
+  /** [C][C] counts over the kept images: transition[t][g] of true class t are given class g. */
+  transition: number[][];
+}
+
+/** The object of poison.json. */
+export interface PoisonRecord extends Omit<
+  PoisonResult,
+  "selected" | "kept" | "given"
+> {
+  selected: number[];
+  kept: number[];
+  /** SHA-256, in hexadecimal, of the given labels as int32 little-endian (the data of labels.npy). */
+  labelsSha256: string;
+}
+
+/** The noise kind of this name. @throws UserError naming the kinds there are. */
+export function parseNoiseKind(name: string): NoiseKind {
+  const kind = noiseKinds.find((known) => known === name);
+  if (kind === undefined)
+    throw new UserError(
+      `noise kind ${name} is unknown; choose one of ${noiseKinds.join(", ")}`,
+    );
+  return kind;
+}
+
+/**
+ * `share` of `n` images, rounded half up: ⌊share·n + ½⌋.
+ *
+ * The share as typed (0.145) and its product are rounded to doubles: 0.145·100 is 14.499999999999998, which would make
+ * 14 of what means 14.5 and rounds to 15. Those errors (of the share, of 1 − keep, of the product and of the sum) add
+ * up to less than n·2⁻⁵¹; twice as much is allowed for, which no share that anybody types can tell from exact.
+ */
+export function shareOf(share: number, n: number): number {
+  return Math.floor(share * n + 0.5 + n * 2 ** -50);
+}
+
+/**
+ * Chooses the images to remove and to relabel, class by class, and draws their labels.
+ *
+ * @param labels True labels, [n], each in [0, numClasses).
+ * @throws UserError for a share outside [0, 1], a seed or label out of range, or noise that needs a second class.
+ */
+export function poison(
+  labels: Int32Array,
+  numClasses: number,
+  options: PoisonOptions,
+): PoisonResult {
+  const { noise, kind, keep, seed } = options;
+  checkShare("noise", noise);
+  checkShare("keep", keep);
+  if (!Number.isSafeInteger(seed) || seed < 0) {
+    throw new UserError(
+      `seed ${seed}: it must be a whole number from 0 to 2^53 - 1`,
+    );
+  }
+  if (noise > 0 && numClasses < 2) {
+    throw new UserError(
+      `noise ${noise}: there is no other label to give in a data set of ${numClasses} class`,
+    );
+  }
+  const { selected, kept } = select(
+    membersByClass(labels, numClasses),
+    noise,
+    keep,
+    seed,
+  );
+  const given = labels.slice();
+  const drawn = drawLabels(selected, labels, numClasses, kind, seed);
+  selected.forEach((image, i) => {
+    given[image] = drawn[i]!;
+  });
+  const transition = Array.from({ length: numClasses }, () =>
+    new Array<number>(numClasses).fill(0),
+  );
+  let changed = 0;
+  for (const image of kept) {
+    const truth = labels[image]!;
+    const gift = given[image]!;
+    transition[truth]![gift]!++;
+    if (truth !== gift) changed++;
+  }
+  const effectiveRate = kept.length === 0 ? 0 : changed / kept.length;
+  return {
+    kind,
+    nominal: noise,
+    keep,
+    seed,
+    selected,
+    kept,
+    given,
+    changed,
+    effectiveRate,
+    transition,
+  };
+}
+
+/** What poison.json holds. */
+export async function poisonRecord(
+  result: PoisonResult,
+): Promise<PoisonRecord> {
+  const {
+    kind,
+    nominal,
+    keep,
+    seed,
+    selected,
+    kept,
+    given,
+    changed,
+    effectiveRate,
+    transition,
+  } = result;
+  return {
+    kind,
+    nominal,
+    keep,
+    seed,
+    selected: Array.from(selected),
+    kept: Array.from(kept),
+    changed,
+    effectiveRate,
+    transition,
+    labelsSha256: await labelsSha256(given),
+  };
+}
+
+/** SHA-256, in hexadecimal, of labels as int32 little-endian bytes. */
+export async function labelsSha256(labels: Int32Array): Promise<string> {
+  const digest = new Uint8Array(
+    await crypto.subtle.digest("SHA-256", int32LittleEndian(labels)),
+  );
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join(
+    "",
+  );
+}
+
+function checkShare(name: string, share: number): void {
+  // Worded so that NaN is refused too.
+  if (!(share >= 0 && share <= 1))
+    throw new UserError(
+      `${name} ${share}: it is a share and must lie in [0, 1]`,
+    );
+}
+
+/** The images of each class, in data order. */
+function membersByClass(labels: Int32Array, numClasses: number): number[][] {
+  const members = Array.from({ length: numClasses }, (): number[] => []);
+  labels.forEach((label, image) => {
+    const group = members[label];
+    if (group === undefined) {
+      throw new UserError(
+        `label ${label} of image ${image} is out of range: there are ${numClasses} classes`,
+      );
+    }
+    group.push(image);
+  });
+  return members;
+}
+
+/** The stratified choice: per class, one permutation's head is removed and the head of its rest gets noise. */
+function select(
+  members: number[][],
+  noise: number,
+  keep: number,
+  seed: number,
+) {
+  const kept = members.map((group, c) => {
+    const order = new RandomStream(seed, Purpose.select, 0, c).permutation(
+      group.length,
+    );
+    return Array.from(
+      order.subarray(shareOf(1 - keep, group.length)),
+      (position) => group[position]!,
+    );
+  });
+  const selected = kept.map((rest) =>
+    rest.slice(0, shareOf(noise, rest.length)),
+  );
+  return { selected: ascending(selected), kept: ascending(kept) };
+}
+
+function ascending(groups: number[][]): Int32Array {
+  return Int32Array.from(groups.flat()).sort(); // typed arrays sort by number
+}
+
+/** Sub-streams of Purpose.draw (its epoch word): one per image, or the single one that permutes the pool. */
+const perImageDraws = 0;
+const poolDraws = 1;
+
+/**
+ * The selected images' new labels. But for `shuffle`, a drawn label depends on the seed, the image and its true label
+ * alone, so an image hit at one noise level gets the same label at every higher one.
+ */
+function drawLabels(
+  selected: Int32Array,
+  labels: Int32Array,
+  numClasses: number,
+  kind: NoiseKind,
+  seed: number,
+): Int32Array {
+  const truth = selected.map((image) => labels[image]!);
+  if (kind === "shuffle")
+    return new RandomStream(seed, Purpose.draw, poolDraws).shuffle(truth);
+  return truth.map((label, i) => {
+    const stream = new RandomStream(
+      seed,
+      Purpose.draw,
+      perImageDraws,
+      selected[i],
+    );
+    switch (kind) {
+      case "uniform":
+        return (label + 1 + stream.integer(numClasses - 1)) % numClasses;
+      case "symmetric":
+        return stream.integer(numClasses);
+      case "pairflip":
+        return (label + 1) % numClasses;
+    }
+  });
+}
