@@ -106,17 +106,17 @@ function findOfficial(
 ): string {
   const { title, folder, archive } = official[layout];
   const places = [dataDir, process.env.TARNISH_DATA, "data"].filter(
-    (place) => place !== undefined && place !== "",
+    (place): place is string => Boolean(place), // unset or empty: not a place
   );
   const candidates = places.flatMap((place) => [
-    join(place!, folder),
-    join(place!, archive),
+    join(place, folder),
+    join(place, archive),
   ]);
   const found = candidates.find((candidate) => existsSync(candidate));
   if (found !== undefined) return resolve(found);
   throw new UserError(
     `${title} was not found. Put ${archive} (its official "binary version") or the unpacked folder ${folder} into ` +
-      `${places.map((place) => resolve(place!)).join(" or ")}, or set TARNISH_DATA to the folder that holds it.`,
+      `${places.map((place) => resolve(place)).join(" or ")}, or set TARNISH_DATA to the folder that holds it.`,
   );
 }
 
