@@ -37,6 +37,10 @@ try {
   const adapter = await defaultAdapter();
   const { setup } = await import(module);
   const contestant = await setup({ batch: Number(batch) });
+  // A library that ignores a shader error only seems fast.
+  contestant.device?.addEventListener("uncapturederror", ({ error }) =>
+    fail(error),
+  );
   process.on("message", ({ steps }) => {
     time(contestant, steps).then((result) => process.send(result), fail);
   });

@@ -121,7 +121,10 @@ function options() {
     return value;
   };
   return {
-    labels: positionals.length > 0 ? positionals : ["tarnish", "tfjs", "jax"],
+    labels:
+      positionals.length > 0
+        ? positionals
+        : ["tarnish", "tfjs", "tfjs-im2col", "jax"],
     batch: number("batch", true),
     rounds: number("rounds", true),
     steps: values.steps === undefined ? undefined : number("steps", true),
