@@ -160,7 +160,7 @@ async function compare({ labels, batch, rounds, steps, seconds }) {
       await attempt(label, () => contestant.warmUp(steps, seconds), contestant);
     });
   }
-  for (let round = 1; round <= rounds; round++) {
+  for (let round = 1; round <= rounds && running.length > 0; round++) {
     for (const contestant of [...running]) {
       await attempt(contestant.label, () => contestant.round(), contestant);
     }
