@@ -239,7 +239,8 @@ export function parseResults(text: string, name = "results.csv"): ResultRow[] {
     return {
       model: record.text("model"),
       arm,
-      level: record.number("level"),
+      // 1 − 0.7 is not 0.3 in binary: levels are compared across the arms, so the last digits go.
+      level: Number(record.number("level").toPrecision(12)),
       seed: record.number("seed"),
       top1Last: record.optional("top1_last"),
       top1Best: record.optional("top1_best"),

@@ -127,6 +127,7 @@ describe("tables", () => {
       "model,arm,level,seed,top1_last,top1_best,top5_last,loss_last,status,run",
     );
     expect(parseResults(text)).toEqual(rows);
+    expect(parseResults(text.replace(",0.2,", `,${1 - 0.8},`))).toEqual(rows);
     expect(() => parseResults(text.replace("baseline", "control"))).toThrow(
       /unknown arm "control"/,
     );

@@ -177,7 +177,7 @@ export function accuracyFigure(
       "Wrong labels: that share of the training images was given labels by the noise named under Settings. " +
       "Fewer images: that share was removed, and at equal levels it is the same images. " +
       (several ? "Dots: single seeds and, filled, their mean. " : "") +
-      "Right: the same, divided by the clean run.",
+      "Relative: the same, divided by the clean run.",
     csv: writeCsv(
       [
         "arm",

@@ -183,7 +183,10 @@ export function impactFigure(
     0.1,
     ...values.flat().map((value) => Math.abs(value ?? 0)),
   );
-  const max = Math.ceil(largest * 10) / 10;
+  // A class that the clean run barely knows has a wild ratio; it must not wash out the others.
+  const max = Math.min(1, Math.ceil(largest * 10) / 10);
+  const end = (sign: string): string =>
+    `${sign}${max}${largest > max ? " and beyond" : ""}`;
   const rows = values.flatMap((row, c) =>
     row.map((value, l): Cell[] => [
       group.classes[c]!,
@@ -205,7 +208,10 @@ export function impactFigure(
     id: `${id}-none`,
     description: `Impact Index of each class of ${group.model} by level`,
     width: Math.max(CHART_WIDTH, 130 + 70 * levels.length),
-    legend: [`−${max} losing data hurt more`, `noise hurt more +${max}`],
+    legend: [
+      `${end("−")} losing data hurt more`,
+      `noise hurt more ${end("+")}`,
+    ],
   });
   return {
     id,

@@ -2,8 +2,8 @@
 import { type Cell, writeCsv } from "../csv.js";
 import type { ConfusionTable } from "../tables.js";
 import { conditionText, type ModelRuns, runText } from "./aggregate.js";
-import { type Figure, type Panel, svgMarkup } from "./figure.js";
-import { heatmap, MAX_LABELLED } from "./heatmap.js";
+import { appendSvg, type Figure, type Panel, svgMarkup } from "./figure.js";
+import { addLegend, heatmap, MAX_LABELLED } from "./heatmap.js";
 import { slug } from "./html.js";
 import { shade } from "./palette.js";
 
@@ -15,6 +15,12 @@ function shares(counts: readonly (readonly number[])[]): (number | null)[][] {
   });
 }
 
+/** Width of a matrix of many classes, in CSS pixels. */
+const DENSE_WIDTH = 560;
+
+/** Share at the end of the scale where there are many classes: most confusions are of a few percent. */
+const DENSE_MAX = 0.5;
+
 /**
  * A matrix of many classes: cells of one shade are a single path, which keeps a matrix of 100 × 100 at some tens of
  * kilobytes; names and numbers would not be readable and are in the table.
@@ -25,23 +31,46 @@ function denseMatrix(
   description: string,
 ): string {
   const size = values.length;
-  const paths = new Map<string, string>();
+  const paths = new Map([["seq-0", `M0,0h${size}v${size}h-${size}z`]]);
   values.forEach((row, t) => {
     row.forEach((value, p) => {
-      const step = value === null ? "seq-0" : shade("seq", value, 1);
+      const step = value === null ? "seq-0" : shade("seq", value, DENSE_MAX);
       if (step !== "seq-0")
         paths.set(step, `${paths.get(step) ?? ""}M${p},${t}h1v1h-1z`);
     });
   });
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("viewBox", `0 0 ${size} ${size}`);
-  svg.setAttribute("width", "560");
-  svg.setAttribute("class", "chart");
-  svg.innerHTML =
-    `<path fill="var(--seq-0)" d="M0,0h${size}v${size}h-${size}z"/>` +
-    [...paths]
-      .map(([step, d]) => `<path fill="var(--${step})" d="${d}"/>`)
-      .join("");
+  const side = DENSE_WIDTH - 28;
+  const look = {
+    class: "chart",
+    width: DENSE_WIDTH,
+    fill: "currentColor",
+    "font-size": 12,
+  };
+  for (const [name, value] of Object.entries(look))
+    svg.setAttribute(name, String(value));
+  const middle = { x: 20 + side / 2, y: 12, "text-anchor": "middle" };
+  appendSvg(document, svg, "text", middle).textContent = "predicted class";
+  const turned = {
+    x: -20 - side / 2,
+    y: 12,
+    "text-anchor": "middle",
+    transform: "rotate(-90)",
+  };
+  appendSvg(document, svg, "text", turned).textContent = "true class";
+  const cells = appendSvg(document, svg, "g", {
+    transform: `translate(20,20) scale(${Math.floor((10 * side) / size) / 10})`,
+  });
+  for (const [step, d] of paths)
+    appendSvg(document, cells, "path", { fill: `var(--${step})`, d });
+  const legend = ["0 %", "share of the true class", `≥ ${100 * DENSE_MAX} %`];
+  addLegend(
+    document,
+    svg,
+    { scale: "seq", max: DENSE_MAX, legend },
+    DENSE_WIDTH,
+    side + 24,
+  );
   return svgMarkup(svg, description);
 }
 
@@ -115,7 +144,9 @@ export function confusionFigure(
     panels,
     caption:
       "Rows: true classes; columns: predicted classes; after the last epoch. Each cell is the share, in percent, of the " +
-      "row's test images; cells below half a percent stay empty. The diagonal is the true positive rate." +
+      "row's test images" +
+      (dense ? "" : "; cells below half a percent stay empty") +
+      ". The diagonal is the true positive rate." +
       (dense
         ? " Classes stand in the data set's order; names and counts are in the data."
         : ""),

@@ -259,7 +259,7 @@ export function learningFigure(
       (group.seeds.length > 1
         ? "; strong lines are the means over the seeds. "
         : ". ") +
-      "A line that climbs and then falls is a network that first learns the rule and then memorises the wrong labels.",
+      "A line that climbs and then falls is the mark of a network that first learns the rule and then memorises the wrong labels.",
     csv: writeCsv(CURVE_COLUMNS, csvRows(all, seen, "test_top1")),
   };
 }
@@ -320,8 +320,8 @@ export function lossFigure(
     choice: null,
     panels: [{ label: "", id: "", charts }],
     caption:
-      "Above: mean cross-entropy of the logged training steps against the labels that the network was given, as a centred " +
-      "moving average over a thirtieth of the run. Below: cross-entropy on the test images against their true labels.",
+      "Training loss: mean cross-entropy of the logged training steps against the labels that the network was given, as a centred " +
+      "moving average over a thirtieth of the run. Test loss: cross-entropy on the test images against their true labels.",
     csv: writeCsv(CURVE_COLUMNS, rows),
   };
 }

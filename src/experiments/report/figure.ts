@@ -27,13 +27,27 @@ export interface Figure {
 /** Width of a chart that stands beside another or alone on a phone, in CSS pixels. */
 export const CHART_WIDTH = 380;
 
-/** Coordinates to two decimals: a hundredth of a pixel is not seen, and floats are most of a figure's bytes. */
+/** Coordinates to one decimal: a tenth of a pixel is not seen, and floats are most of a figure's bytes (opacities and em stay). */
 function roundCoordinates(markup: string): string {
   return markup.replace(/<[^>]+>/g, (tag) =>
-    tag.replace(/-?\d+\.\d{3,}(?:e-?\d+)?/g, (number) =>
-      String(Number(Number(number).toFixed(2))),
+    tag.replace(/-?(?:[1-9]\d*\.\d{2,}|0\.\d{4,}(?:e-?\d+)?)/g, (number) =>
+      String(Number(Number(number).toFixed(1))),
     ),
   );
+}
+
+/** Adds an SVG element to another. */
+export function appendSvg(
+  document: Document,
+  parent: Element,
+  name: string,
+  attributes: Record<string, string | number>,
+): Element {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes))
+    element.setAttribute(key, String(value));
+  parent.appendChild(element);
+  return element;
 }
 
 /** The markup of a chart's SVG element with a description for those who cannot see it. */

@@ -1,6 +1,12 @@
 /** Draws heatmaps: cells in steps of a scale, their values, hatching where there is none, and a legend. */
 import * as Plot from "@observablehq/plot";
-import { CHART_WIDTH, plotElement, svgMarkup, textLength } from "./figure.js";
+import {
+  appendSvg,
+  CHART_WIDTH,
+  plotElement,
+  svgMarkup,
+  textLength,
+} from "./figure.js";
 import { DIVERGING_STEPS, SEQUENTIAL_STEPS, shade } from "./palette.js";
 
 /** Above this many classes cells are too small for numbers. */
@@ -38,26 +44,11 @@ function shorten(name: string, length = 16): string {
     : characters.slice(0, length - 1).join("") + "…";
 }
 
-const SVG = "http://www.w3.org/2000/svg";
-
-function append(
-  document: Document,
-  parent: Element,
-  name: string,
-  attributes: Record<string, string | number>,
-): Element {
-  const element = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes))
-    element.setAttribute(key, String(value));
-  parent.appendChild(element);
-  return element;
-}
-
 /** Adds a strip of the scale with its texts below the plot, so that a figure stands alone. */
-function addLegend(
+export function addLegend(
   document: Document,
   svg: Element,
-  spec: HeatmapSpec,
+  spec: Pick<HeatmapSpec, "scale" | "max" | "legend">,
   width: number,
   height: number,
 ): void {
@@ -65,12 +56,12 @@ function addLegend(
   const length = Math.min(spec.scale === "index" ? 356 : 240, width - 24);
   const steps = spec.scale === "seq" ? SEQUENTIAL_STEPS : DIVERGING_STEPS;
   const low = spec.scale === "seq" ? 0 : -spec.max;
-  const group = append(document, svg, "g", {
+  const group = appendSvg(document, svg, "g", {
     transform: `translate(${left},${height + 4})`,
   });
   for (let k = 0; k < steps; k++) {
     const value = low + ((spec.max - low) * k) / (steps - 1);
-    append(document, group, "rect", {
+    appendSvg(document, group, "rect", {
       x: (k * length) / steps,
       width: length / steps + 0.5,
       height: 8,
@@ -78,7 +69,7 @@ function addLegend(
     });
   }
   spec.legend.forEach((text, i) => {
-    const label = append(document, group, "text", {
+    const label = appendSvg(document, group, "text", {
       x: (i * length) / (spec.legend.length - 1),
       y: 22,
       "text-anchor":
@@ -92,14 +83,14 @@ function addLegend(
 }
 
 function addHatching(document: Document, svg: Element, id: string): void {
-  const pattern = append(document, svg, "pattern", {
+  const pattern = appendSvg(document, svg, "pattern", {
     id,
     width: 6,
     height: 6,
     patternUnits: "userSpaceOnUse",
     patternTransform: "rotate(45)",
   });
-  append(document, pattern, "line", {
+  appendSvg(document, pattern, "line", {
     y2: 6,
     stroke: "var(--muted)",
     "stroke-width": 1.5,

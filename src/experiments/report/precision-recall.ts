@@ -77,7 +77,12 @@ function curvesChart(
   all: readonly Curve[],
   description: string,
 ): string {
-  const axis = { domain: [0, 1], ticks: 5, labelArrow: "none" } as const;
+  const axis = {
+    domain: [0, 1],
+    ticks: 5,
+    tickSize: 0,
+    labelArrow: "none",
+  } as const;
   return chart(
     document,
     {
@@ -135,7 +140,9 @@ function averagePrecisionText(
     );
     return value === null ? [] : [fixed(value, 3)];
   });
-  return parts.join(" → ");
+  // The ends of a long series say it all; every value is in the runs' per_class.csv.
+  const shown = parts.length <= 4 ? parts : [parts[0]!, parts.at(-1)!];
+  return shown.join(" → ");
 }
 
 const ARM_TITLE: Record<LevelArm, string> = {
@@ -155,7 +162,7 @@ export function precisionRecallFigure(
   id: string,
 ): Figure | null {
   const choices: Choice[] = [
-    { name: "all classes (macro)", index: null, pick: (pr) => pr },
+    { name: "all (macro)", index: null, pick: (pr) => pr },
     ...group.classes.map((name, index) => ({
       name,
       index,

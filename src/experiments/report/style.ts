@@ -41,7 +41,7 @@ figcaption{max-width:44rem;margin-top:1rem;color:var(--muted);font-size:.88rem;l
 .choice legend{float:left;margin-right:.6rem;padding:0;font-size:.88rem;color:var(--muted)}
 .choice label{position:relative;font-size:.88rem;line-height:1.3;cursor:pointer}
 .choice input{position:absolute;inset:0;opacity:0;margin:0;cursor:pointer}
-.choice span{display:block;padding:.28rem .7rem;border:1px solid var(--rule);border-radius:99px}
+.choice span{display:block;padding:.26rem .62rem;border:1px solid var(--rule);border-radius:99px}
 .choice label:hover span{border-color:var(--muted)}
 .choice input:checked+span{background:var(--ink);color:var(--paper);border-color:var(--ink)}
 .choice input:focus-visible+span{outline:2px solid var(--reduction);outline-offset:2px}
@@ -52,7 +52,7 @@ caption{text-align:left;color:var(--muted);font-size:.88rem;padding-bottom:.6rem
 th,td{padding:.45rem 0 .45rem 1.5rem;text-align:left;vertical-align:baseline;border-bottom:1px solid var(--rule);white-space:nowrap}
 th:first-child,td:first-child{padding-left:0}
 thead th{font-weight:500;color:var(--muted);white-space:normal;vertical-align:bottom;border-bottom-color:var(--muted)}
-tbody th{font-weight:600}
+tbody th{font-weight:600;position:sticky;left:0;background:var(--paper)}
 .number{text-align:right}
 .settings{display:grid;grid-template-columns:repeat(auto-fill,minmax(11rem,1fr));gap:.9rem 2rem;margin:1.4rem 0;max-width:none;font-size:.9rem;line-height:1.35}
 .settings div{min-width:0}
@@ -63,7 +63,7 @@ pre code{overflow-wrap:normal;font-size:inherit}
 .terms dt{font-weight:600;margin-top:.9rem}
 .terms dd{margin:0}
 @media (max-width:40rem){body{font-size:16px}main,header,footer{padding-left:1.1rem;padding-right:1.1rem}header{padding-top:2.5rem}h2{margin-top:3.5rem}}
-@media print{body{font-size:10pt}header{padding-top:0}nav,.choice,.csv{display:none}h2{margin-top:2.5rem}.figure,tr,.charts>div{break-inside:avoid}h2,h3,h4{break-after:avoid}.scroll,.charts>div,pre{overflow:visible}pre{white-space:pre-wrap}}
+@media print{body{font-size:10pt}header{padding-top:0}nav,.choice,.csv{display:none}h2{margin-top:2.5rem}.figure,tr,.charts>div{break-inside:avoid}h2,h3,h4{break-after:avoid}.scroll,.charts>div,pre{overflow:visible}pre{white-space:pre-wrap}table{min-width:0;font-size:8pt}th,td{white-space:normal;padding-left:.7rem}pre{font-size:7pt}.charts>.wide>svg.chart{min-width:0}}
 `;
 
 /** The whole style sheet. */
