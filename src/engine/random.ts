@@ -31,7 +31,12 @@ function mulHigh(a: number, b: number): number {
   const low = aLow * bLow;
   const middle = aHigh * bLow + (low >>> 16);
   const middle2 = aLow * bHigh + (middle % 0x10000);
-  return (aHigh * bHigh + Math.floor(middle / 0x10000) + Math.floor(middle2 / 0x10000)) >>> 0;
+  return (
+    (aHigh * bHigh +
+      Math.floor(middle / 0x10000) +
+      Math.floor(middle2 / 0x10000)) >>>
+    0
+  );
 }
 
 /** One Philox4x32-10 block: four unsigned 32-bit words from a 4-word counter and a 2-word key. */
@@ -85,7 +90,10 @@ export class RandomStream {
   /** The next unsigned 32-bit word. */
   uint32(): number {
     if (this.#next === 4) {
-      this.#words = philox4x32([this.#block++, this.index, this.epoch, this.purpose], this.#key);
+      this.#words = philox4x32(
+        [this.#block++, this.index, this.epoch, this.purpose],
+        this.#key,
+      );
       this.#next = 0;
     }
     return this.#words[this.#next++]!;
@@ -98,7 +106,8 @@ export class RandomStream {
 
   /** Uniform integer in [0, n), without modulo bias. */
   integer(n: number): number {
-    if (!Number.isInteger(n) || n < 1 || n > 2 ** 32) throw new RangeError(`integer(n) needs 1 <= n <= 2^32, got ${n}`);
+    if (!Number.isInteger(n) || n < 1 || n > 2 ** 32)
+      throw new RangeError(`integer(n) needs 1 <= n <= 2^32, got ${n}`);
     const limit = 2 ** 32 - (2 ** 32 % n);
     for (;;) {
       const word = this.uint32();

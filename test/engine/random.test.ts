@@ -4,7 +4,11 @@ import { philox4x32, RandomStream } from "../../src/engine/random.js";
 describe("Philox4x32-10", () => {
   // Known-answer vectors of Random123 1.14 (tests/kat_vectors, "philox4x32 10").
   it.each([
-    [[0, 0, 0, 0], [0, 0], [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]],
+    [
+      [0, 0, 0, 0],
+      [0, 0],
+      [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8],
+    ],
     [
       [0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff],
       [0xffffffff, 0xffffffff],
@@ -15,13 +19,22 @@ describe("Philox4x32-10", () => {
       [0xa4093822, 0x299f31d0],
       [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1],
     ],
-  ] as const)("matches the published vector for counter %j", (counter, key, expected) => {
-    expect(philox4x32(counter, key)).toEqual(expected);
-  });
+  ] as const)(
+    "matches the published vector for counter %j",
+    (counter, key, expected) => {
+      expect(philox4x32(counter, key)).toEqual(expected);
+    },
+  );
 
   it("gives independent, repeatable streams", () => {
     const read = (purpose: number, epoch: number) =>
-      Array.from({ length: 8 }, ((stream) => () => stream.uint32())(new RandomStream(7, purpose, epoch)));
+      Array.from(
+        { length: 8 },
+        (
+          (stream) => () =>
+            stream.uint32()
+        )(new RandomStream(7, purpose, epoch)),
+      );
     expect(read(1, 0)).toEqual(read(1, 0));
     expect(read(1, 0)).not.toEqual(read(2, 0));
     expect(read(1, 0)).not.toEqual(read(1, 1));
@@ -31,7 +44,10 @@ describe("Philox4x32-10", () => {
     const stream = new RandomStream(3, 0);
     const counts = new Array<number>(7).fill(0);
     for (let i = 0; i < 70_000; i++) counts[stream.integer(7)]!++;
-    for (const count of counts) expect(Math.abs(count - 10_000)).toBeLessThan(400);
-    expect([...stream.permutation(100)].sort((a, b) => a - b)).toEqual(Array.from({ length: 100 }, (_, i) => i));
+    for (const count of counts)
+      expect(Math.abs(count - 10_000)).toBeLessThan(400);
+    expect([...stream.permutation(100)].sort((a, b) => a - b)).toEqual(
+      Array.from({ length: 100 }, (_, i) => i),
+    );
   });
 });

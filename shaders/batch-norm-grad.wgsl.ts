@@ -1,0 +1,78 @@
+/**
+ * Batch normalisation backward, in two passes over dy and x: channel sums of dy and dy·x̂, then
+ * dx = γ/σ · (dy − Σdy/m − x̂·Σ(dy·x̂)/m), with x̂ = (x − mean)/σ and m rows (Ioffe & Szegedy 2015, in PyTorch's form).
+ */
+import { wgsl } from "wgsl-preprocessor/wgsl-preprocessor.js";
+import { chunkCount, chunkLoop, type RowChunks } from "./batch-norm.wgsl.js";
+import { elementwiseMain, storage } from "./common.js";
+
+/** Bindings: 0 dy, 1 x, 2 statistics, 3 partials `[chunks][Σdy, Σdy·x̂][C]`. Dispatch: elementwiseGrid(chunks·C/4). */
+export function batchNormGradSums(chunks: RowChunks): string {
+  const { columns4 } = chunks;
+  return `${storage(0, "read", "dy")}
+${storage(1, "read", "x")}
+${storage(2, "read", "statistics")}
+${storage(3, "read_write", "partials")}
+${elementwiseMain(chunkCount(chunks) * columns4)}
+  let mean = statistics[i % ${columns4}u];
+  let invstd = statistics[i % ${columns4}u + ${columns4}u];
+  var sum = vec4<f32>();
+  var product = vec4<f32>();
+  ${chunkLoop(chunks, "let d = dy[at]; sum += d; product = fma(d, (x[at] - mean) * invstd, product);")}
+  let out = (i / ${columns4}u) * ${2 * columns4}u + c;
+  partials[out] = sum;
+  partials[out + ${columns4}u] = product;
+}`;
+}
+
+/** Bindings: 0 partials, 1 dbeta, 2 dgamma. Dispatch: [C/4, 1, 1]. Sums in a fixed tree. */
+export function batchNormGradMerge(chunks: RowChunks): string {
+  const { columns4, mergeLanes } = chunks;
+  return wgsl`${storage(0, "read", "partials")}
+${storage(1, "read_write", "dbeta")}
+${storage(2, "read_write", "dgamma")}
+#if ${mergeLanes > 1}
+var<workgroup> lanes: array<array<vec4<f32>, 2>, ${mergeLanes}>;
+#endif
+
+@compute @workgroup_size(${mergeLanes})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
+  let c = group.x;
+  var sum = vec4<f32>();
+  var product = vec4<f32>();
+  for (var chunk = local.x; chunk < ${chunkCount(chunks)}u; chunk += ${mergeLanes}u) {
+    let at = chunk * ${2 * columns4}u + c;
+    sum += partials[at];
+    product += partials[at + ${columns4}u];
+  }
+#if ${mergeLanes > 1}
+  lanes[local.x][0] = sum;
+  lanes[local.x][1] = product;
+  workgroupBarrier();
+  for (var half = ${mergeLanes / 2}u; half > 0u; half /= 2u) {
+    if (local.x < half) {
+      lanes[local.x][0] += lanes[local.x + half][0];
+      lanes[local.x][1] += lanes[local.x + half][1];
+    }
+    workgroupBarrier();
+  }
+  if (local.x > 0u) { return; }
+  sum = lanes[0][0];
+  product = lanes[0][1];
+#endif
+  dbeta[c] = sum;
+  dgamma[c] = product;
+}`;
+}
+
+/** Bindings: 0 dy, 1 x, 2 gamma, 3 statistics, 4 dbeta, 5 dgamma, 6 dx. Dispatch: elementwiseGrid(vectors). */
+export function batchNormGradApply({ rows, columns4 }: RowChunks): string {
+  return `${["dy", "x", "gamma", "statistics", "dbeta", "dgamma"].map((name, i) => storage(i, "read", name)).join("\n")}
+${storage(6, "read_write", "dx")}
+${elementwiseMain(rows * columns4)}
+  let c = i % ${columns4}u;
+  let invstd = statistics[c + ${columns4}u];
+  let normalised = (x[i] - statistics[c]) * invstd;
+  dx[i] = gamma[c] * invstd * (dy[i] - (dbeta[c] + normalised * dgamma[c]) / ${rows}.0);
+}`;
+}

@@ -1,0 +1,167 @@
+/**
+ * Batch normalisation over the rows (N·H·W) of a channel: statistics, their merge, and the application.
+ *
+ * Statistics are (mean, M2) of row chunks, taken relative to the chunk's first row so that large means cost no digits,
+ * and merged with Chan's formula ("Algorithms for computing the sample variance", 1983) in a fixed tree.
+ */
+import { wgsl } from "wgsl-preprocessor/wgsl-preprocessor.js";
+import { elementwiseMain, storage } from "./common.js";
+
+/** How `rows` rows of `columns4` vec4 channels are cut for a reduction. */
+export interface RowChunks {
+  readonly rows: number;
+  readonly columns4: number;
+  readonly rowsPerChunk: number;
+  /** Invocations that share the merge of one channel vec4: 1 needs no barrier, GPUs take more. */
+  readonly mergeLanes: number;
+}
+
+export function chunkCount({ rows, rowsPerChunk }: RowChunks): number {
+  return Math.ceil(rows / rowsPerChunk);
+}
+
+/** The loop over the rows of chunk `i / columns4` for channel vec4 `c`, with `at` the element's index. */
+export function chunkLoop(
+  { rows, columns4, rowsPerChunk }: RowChunks,
+  body: string,
+): string {
+  return `let c = i % ${columns4}u;
+  let begin = (i / ${columns4}u) * ${rowsPerChunk}u;
+  let end = min(begin + ${rowsPerChunk}u, ${rows}u);
+  for (var row = begin; row < end; row++) {
+    let at = row * ${columns4}u + c;
+    ${body}
+  }`;
+}
+
+/** Bindings: 0 x, 1 partials `[chunks][mean, M2][C]`. Dispatch: elementwiseGrid(chunks·C/4). Reads x once. */
+export function batchNormStatistics(chunks: RowChunks): string {
+  const { columns4 } = chunks;
+  return `${storage(0, "read", "x")}
+${storage(1, "read_write", "partials")}
+${elementwiseMain(chunkCount(chunks) * columns4)}
+  let shift = x[(i / ${columns4}u) * ${chunks.rowsPerChunk * columns4}u + i % ${columns4}u];
+  var sum = vec4<f32>();
+  var squares = vec4<f32>();
+  ${chunkLoop(chunks, "let d = x[at] - shift; sum += d; squares = fma(d, d, squares);")}
+  let n = f32(end - begin);
+  let mean = sum / n;
+  let out = (i / ${columns4}u) * ${2 * columns4}u + c;
+  partials[out] = shift + mean;
+  partials[out + ${columns4}u] = max(squares - sum * mean, vec4<f32>());
+}`;
+}
+
+export interface BatchNormMergeOptions {
+  readonly chunks: RowChunks;
+  readonly epsilon: number;
+  readonly momentum: number;
+}
+
+/**
+ * Merges the partials, writes the batch's mean and 1/σ (biased variance), and updates the running statistics
+ * (PyTorch's rule: running ← (1−momentum)·running + momentum·new, with the unbiased variance).
+ *
+ * Bindings: 0 partials, 1 statistics `[mean, invstd][C]`, 2 running mean, 3 running variance. Dispatch: [C/4, 1, 1].
+ */
+export function batchNormMerge({
+  chunks,
+  epsilon,
+  momentum,
+}: BatchNormMergeOptions): string {
+  const { rows, columns4, rowsPerChunk, mergeLanes } = chunks;
+  const count = chunkCount(chunks);
+  return wgsl`${storage(0, "read", "partials")}
+${storage(1, "read_write", "statistics")}
+${storage(2, "read_write", "running_mean")}
+${storage(3, "read_write", "running_variance")}
+
+struct Moments { n: f32, mean: vec4<f32>, m2: vec4<f32> }
+
+fn merge(a: Moments, b: Moments) -> Moments {
+  if (b.n == 0.0) { return a; }
+  if (a.n == 0.0) { return b; }
+  let n = a.n + b.n;
+  let delta = b.mean - a.mean;
+  return Moments(n, a.mean + delta * (b.n / n), a.m2 + b.m2 + delta * delta * (a.n * b.n / n));
+}
+
+#if ${mergeLanes > 1}
+var<workgroup> lanes: array<Moments, ${mergeLanes}>;
+#endif
+
+@compute @workgroup_size(${mergeLanes})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
+  let c = group.x;
+  var all = Moments();
+  for (var chunk = local.x; chunk < ${count}u; chunk += ${mergeLanes}u) {
+    let n = f32(min(${rowsPerChunk}u, ${rows}u - chunk * ${rowsPerChunk}u));
+    let at = chunk * ${2 * columns4}u + c;
+    all = merge(all, Moments(n, partials[at], partials[at + ${columns4}u]));
+  }
+#if ${mergeLanes > 1}
+  lanes[local.x] = all;
+  workgroupBarrier();
+  for (var half = ${mergeLanes / 2}u; half > 0u; half /= 2u) {
+    if (local.x < half) { lanes[local.x] = merge(lanes[local.x], lanes[local.x + half]); }
+    workgroupBarrier();
+  }
+  if (local.x > 0u) { return; }
+  all = lanes[0];
+#endif
+  statistics[c] = all.mean;
+  statistics[c + ${columns4}u] = 1.0 / sqrt(all.m2 / ${rows}.0 + ${epsilon});
+  running_mean[c] = mix(running_mean[c], all.mean, ${momentum});
+  running_variance[c] = mix(running_variance[c], all.m2 / ${rows - 1}.0, ${momentum});
+}`;
+}
+
+export interface BatchNormApplyOptions {
+  /** vec4s in x, and in one row of channels. */
+  readonly vectors: number;
+  readonly columns4: number;
+  readonly residual: boolean;
+  readonly relu: boolean;
+  /** `batch`: statistics hold (mean, 1/σ). `running`: two bindings, running mean and running variance. */
+  readonly source: "batch" | "running";
+  readonly epsilon: number;
+}
+
+/**
+ * y = relu?((x − mean)·γ/σ + β + residual?).
+ *
+ * Bindings: 0 x, 1 gamma, 2 beta, 3 statistics (or 3 running mean, 4 running variance), then residual if any, last y.
+ * Dispatch: elementwiseGrid(vectors). Reads x (and residual) once, writes y once.
+ */
+export function batchNormApply(options: BatchNormApplyOptions): string {
+  const { vectors, columns4, residual, relu, source, epsilon } = options;
+  const names = [
+    "x",
+    "gamma",
+    "beta",
+    ...(source === "batch"
+      ? ["statistics"]
+      : ["running_mean", "running_variance"]),
+  ];
+  if (residual) names.push("residual");
+  return wgsl`${names.map((name, binding) => storage(binding, "read", name)).join("\n")}
+${storage(names.length, "read_write", "y")}
+${elementwiseMain(vectors)}
+  let c = i % ${columns4}u;
+#if ${source === "batch"}
+  let mean = statistics[c];
+  let invstd = statistics[c + ${columns4}u];
+#else
+  let mean = running_mean[c];
+  let invstd = 1.0 / sqrt(running_variance[c] + ${epsilon});
+#endif
+  var value = (x[i] - mean) * (invstd * gamma[c]) + beta[c];
+#if ${residual}
+  value += residual[i];
+#endif
+#if ${relu}
+  value = max(value, vec4<f32>());
+#endif
+  y[i] = value;
+}`;
+}

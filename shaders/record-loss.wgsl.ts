@@ -1,0 +1,11 @@
+/** Puts a step's loss into its place in the ring of losses. Bindings: 0 loss, 1 step uniform, 2 ring. Dispatch: [1, 1, 1]. */
+import { storage } from "./common.js";
+import { stepUniform } from "./step.wgsl.js";
+
+export const recordLoss = `${storage(0, "read", "loss", "array<f32>")}
+${stepUniform(1)}
+${storage(2, "read_write", "ring", "array<f32>")}
+@compute @workgroup_size(1)
+fn main() {
+  ring[step.log_slot] = loss[0];
+}`;

@@ -1,0 +1,188 @@
+/**
+ * Adapters in Node, through Dawn: a hardware one, else an installed software one, else SwiftShader unpacked from npm's
+ * `@sparticuz/chromium`, so that a machine with nothing but Node and npm still runs everything.
+ */
+import { constants, createReadStream, existsSync } from "node:fs";
+import { access, copyFile, mkdir, rename, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { homedir, tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { env, platform, arch, pid } from "node:process";
+import { createBrotliDecompress } from "node:zlib";
+import { unpackTar } from "modern-tar/fs";
+import { pipeline } from "node:stream/promises";
+import { create, globals } from "webgpu";
+import { AdapterError } from "./errors.js";
+import type { AdapterChoice, FoundAdapter } from "./device.js";
+
+/** Dawn hides f16 on NVIDIA's Vulkan driver and tensor cores everywhere unless asked. */
+const dawnFlags = [
+  "enable-dawn-features=vulkan_enable_f16_on_nvidia,allow_unsafe_apis",
+];
+
+const require = createRequire(import.meta.url);
+Object.assign(globalThis, globals);
+
+/** Dawn stops working when the object that `create` returned is collected: keep every one. */
+const instances: GPU[] = [];
+
+async function request(
+  make: () => GPU,
+  options?: GPURequestAdapterOptions,
+): Promise<GPUAdapter | null> {
+  const gpu = make();
+  instances.push(gpu);
+  return gpu.requestAdapter(options);
+}
+
+const installed = (
+  options?: GPURequestAdapterOptions,
+  flags: readonly string[] = [],
+) => request(() => create([...dawnFlags, ...flags]), options);
+
+/** Whether the adapter is a CPU in disguise. */
+function isSoftware({ info }: GPUAdapter): boolean {
+  return (
+    info.isFallbackAdapter ||
+    /llvmpipe|swiftshader/i.test(info.device + info.description)
+  );
+}
+
+/** Finds an adapter of that kind. Throws AdapterError with advice when there is none. */
+export async function findAdapter(
+  choice: AdapterChoice,
+): Promise<FoundAdapter> {
+  const driver = (adapter: GPUAdapter): FoundAdapter => ({
+    adapter,
+    source: "installed driver",
+  });
+  const bundled = async (): Promise<FoundAdapter> => ({
+    adapter: await bundledSwiftShader(),
+    source: "bundled SwiftShader",
+  });
+  const preference: GPURequestAdapterOptions = {
+    powerPreference: "high-performance",
+  };
+
+  if (choice === "auto" || choice === "hardware") {
+    const adapter = await quietly(() => installed(preference));
+    if (adapter && (choice === "auto" || !isSoftware(adapter)))
+      return driver(adapter);
+    if (choice === "hardware") {
+      const found = adapter
+        ? ` (found only the software adapter ${adapter.info.device})`
+        : "";
+      throw new AdapterError(
+        `no hardware GPU adapter${found}. Install the GPU's Vulkan driver and libvulkan1, or use --adapter auto.`,
+      );
+    }
+    return bundled();
+  }
+  if (choice === "software") {
+    const adapter = await quietly(() =>
+      installed({ forceFallbackAdapter: true }),
+    );
+    return adapter ? driver(adapter) : bundled();
+  }
+  const matches = (adapter: GPUAdapter | null): adapter is GPUAdapter =>
+    adapter !== null &&
+    `${adapter.info.vendor} ${adapter.info.device} ${adapter.info.description}`
+      .toLowerCase()
+      .includes(choice.toLowerCase());
+  for (const options of [preference, { forceFallbackAdapter: true }]) {
+    const adapter = await quietly(() => installed(options));
+    if (matches(adapter)) return driver(adapter);
+  }
+  if ("swiftshader".includes(choice.toLowerCase())) return bundled();
+  throw new AdapterError(
+    `no adapter whose name contains "${choice}". 'tarnish doctor --list' shows what there is.`,
+  );
+}
+
+/**
+ * Dawn prints a warning on stderr when there is no Vulkan loader at all, which is no news where a fallback follows.
+ * Its message comes from native code, so all that can be done is to ask without a stack of tries.
+ */
+async function quietly(
+  find: () => Promise<GPUAdapter | null>,
+): Promise<GPUAdapter | null> {
+  try {
+    return await find();
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * SwiftShader from npm's `@sparticuz/chromium`, unpacked once into the user's cache folder. Dawn looks for libvulkan.so.1
+ * beside its own module first, so a copy of dawn.node is put next to the unpacked loader.
+ */
+async function bundledSwiftShader(): Promise<GPUAdapter> {
+  if (platform !== "linux") {
+    throw new AdapterError(
+      "this machine offers no WebGPU adapter. Install or update its graphics driver.",
+    );
+  }
+  let archive: string;
+  try {
+    // The package exports no paths of its own: go from its main module, build/cjs/index.cjs, to its bin folder.
+    const main = require.resolve("@sparticuz/chromium");
+    archive = join(dirname(main), "..", "..", "bin", "swiftshader.tar.br");
+  } catch {
+    throw new AdapterError(
+      "no Vulkan driver is installed, and the bundled software adapter is missing: run `npm install` without --omit=optional, " +
+        "or install a driver (Debian: apt-get install mesa-vulkan-drivers libvulkan1, Mesa 24 or newer).",
+    );
+  }
+  const dawn = join(
+    dirname(require.resolve("webgpu")),
+    "dist",
+    `${platform}-${arch}`,
+    "dawn.node",
+  );
+  const folder = await unpackOnce(archive, dawn);
+  env["VK_DRIVER_FILES"] = join(folder, "vk_swiftshader_icd.json");
+  env["VK_ICD_FILENAMES"] = env["VK_DRIVER_FILES"];
+  const module = require(join(folder, "dawn.node")) as {
+    create: typeof create;
+    globals: typeof globals;
+  };
+  Object.assign(globalThis, module.globals);
+  const adapter = await request(() => module.create([...dawnFlags]));
+  if (!adapter)
+    throw new AdapterError(
+      `the bundled SwiftShader in ${folder} offers no adapter; delete that folder and try again`,
+    );
+  return adapter;
+}
+
+/** Unpacks into a folder named by the archive's version, through a temporary folder, so that a half-made one is never used. */
+async function unpackOnce(archive: string, dawn: string): Promise<string> {
+  const { version } = require("webgpu/package.json") as { version: string };
+  const name = join("tarnish", `swiftshader-dawn-${version}`);
+  let folder = join(env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), name);
+  if (existsSync(join(folder, "dawn.node"))) return folder;
+  try {
+    await mkdir(dirname(folder), { recursive: true });
+    await access(dirname(folder), constants.W_OK);
+  } catch {
+    folder = join(tmpdir(), name);
+    if (existsSync(join(folder, "dawn.node"))) return folder;
+  }
+  const temporary = `${folder}.${pid}`;
+  await rm(temporary, { recursive: true, force: true });
+  await mkdir(temporary, { recursive: true });
+  await pipeline(
+    createReadStream(archive),
+    createBrotliDecompress(),
+    unpackTar(temporary),
+  );
+  await copyFile(dawn, join(temporary, "dawn.node"));
+  try {
+    await rename(temporary, folder);
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true });
+    if (!existsSync(join(folder, "dawn.node"))) throw error;
+  }
+  return folder;
+}

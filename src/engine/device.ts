@@ -1,0 +1,260 @@
+/**
+ * A device: the GPU behind an adapter with the largest limits it offers, its pipelines by shader text, and its health.
+ * Every error ends up typed: compile and validation errors name op, shader and adapter; a lost device stops everything.
+ */
+import {
+  AdapterError,
+  DeviceLostError,
+  KernelError,
+  OutOfMemoryError,
+} from "./errors.js";
+import type { Dispatch, KernelTarget } from "./graph.js";
+
+/** How to choose an adapter: by kind, or by a part of its name. */
+export type AdapterChoice = "auto" | "hardware" | "software" | (string & {});
+
+/** An adapter as `openDevice` found it, with whatever had to be kept alive for it. */
+export interface FoundAdapter {
+  readonly adapter: GPUAdapter;
+  /** Where it came from, for people: "Vulkan driver", "bundled SwiftShader", "navigator.gpu". */
+  readonly source: string;
+}
+
+const wantedFeatures: readonly GPUFeatureName[] = [
+  "shader-f16",
+  "subgroups",
+  "timestamp-query",
+];
+const wantedLimits = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxStorageBuffersPerShaderStage",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+] as const;
+
+/** Names by which software rasterisers announce themselves. */
+const softwareNames =
+  /llvmpipe|lavapipe|swiftshader|software|warp|basic render/i;
+
+export class Device {
+  readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
+  #failure: Error | undefined;
+
+  private constructor(
+    readonly gpu: GPUDevice,
+    /** The adapter's name, as it describes itself. */
+    readonly adapterName: string,
+    readonly source: string,
+    /** A CPU pretending to be a GPU: expect 10 to 1000 times less speed. */
+    readonly isSoftware: boolean,
+    readonly target: KernelTarget,
+  ) {
+    gpu.onuncapturederror = ({ error }) => {
+      this.#fail(
+        new DeviceLostError(
+          `${adapterName} reported an error outside any call: ${error.message}`,
+        ),
+      );
+    };
+    void gpu.lost.then(({ reason, message }) => {
+      if (reason !== "destroyed")
+        this.#fail(
+          new DeviceLostError(
+            `${adapterName} was lost (${reason}): ${message}`,
+          ),
+        );
+    });
+  }
+
+  /** Opens an adapter with all the features and limits the engine can use. */
+  static async open({ adapter, source }: FoundAdapter): Promise<Device> {
+    const { info, limits, features } = adapter;
+    const name =
+      [info.device, info.description].filter(Boolean).join(" · ") ||
+      info.vendor ||
+      "unnamed adapter";
+    const requiredLimits = Object.fromEntries(
+      wantedLimits.map((limit) => [limit, limits[limit]]),
+    );
+    const requiredFeatures = wantedFeatures.filter((feature) =>
+      features.has(feature),
+    );
+    const isSoftware = softwareNames.test(name) || info.isFallbackAdapter;
+    let gpu: GPUDevice;
+    try {
+      gpu = await adapter.requestDevice({ requiredLimits, requiredFeatures });
+    } catch (error) {
+      throw new AdapterError(
+        `${name} refused to open: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
+    const target: KernelTarget = isSoftware
+      ? { family: "register", parallelism: 128 }
+      : { family: "tiled", parallelism: 512 };
+    return new Device(gpu, name, source, isSoftware, target);
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+  }
+
+  /** Throws the first error that reached the device outside any call. */
+  check(): void {
+    if (this.#failure) throw this.#failure;
+  }
+
+  buffer(label: string, size: number, usage: GPUBufferUsageFlags): GPUBuffer {
+    return this.gpu.createBuffer({ label, size, usage });
+  }
+
+  /** A storage buffer with these contents, padded with zeros to a multiple of 16 bytes. */
+  upload(
+    label: string,
+    data: Uint32Array | Float32Array | Uint8Array,
+  ): GPUBuffer {
+    const size = Math.max(16, Math.ceil(data.byteLength / 16) * 16);
+    const buffer = this.gpu.createBuffer({
+      label,
+      size,
+      usage:
+        GPUBufferUsage.STORAGE |
+        GPUBufferUsage.COPY_DST |
+        GPUBufferUsage.COPY_SRC,
+      mappedAtCreation: true,
+    });
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    new Uint8Array(buffer.getMappedRange()).set(bytes);
+    buffer.unmap();
+    return buffer;
+  }
+
+  /** Copies a range of a buffer back. Waits for all submitted work. */
+  async read(
+    buffer: GPUBuffer,
+    offset = 0,
+    size = buffer.size - offset,
+  ): Promise<ArrayBuffer> {
+    const staging = this.buffer(
+      "readback",
+      size,
+      GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    );
+    try {
+      const encoder = this.gpu.createCommandEncoder();
+      encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
+      this.gpu.queue.submit([encoder.finish()]);
+      await this.#orFailure(staging.mapAsync(GPUMapMode.READ));
+      return staging.getMappedRange().slice(0);
+    } finally {
+      staging.destroy();
+    }
+  }
+
+  /** Resolves when all submitted work is done. Rejects when the device was lost or reported an error. */
+  async idle(): Promise<void> {
+    await this.#orFailure(this.gpu.queue.onSubmittedWorkDone());
+    this.check();
+  }
+
+  async #orFailure<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      this.check();
+      throw new DeviceLostError(
+        `${this.adapterName}: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
+  }
+
+  /** The pipeline of a dispatch, compiled once per shader text. Rejects with KernelError. */
+  pipeline(dispatch: Dispatch): Promise<GPUComputePipeline> {
+    const cached = this.#pipelines.get(dispatch.wgsl);
+    if (cached) return cached;
+    const created = this.#compile(dispatch);
+    this.#pipelines.set(dispatch.wgsl, created);
+    return created;
+  }
+
+  async #compile({ label, wgsl }: Dispatch): Promise<GPUComputePipeline> {
+    this.gpu.pushErrorScope("validation");
+    const module = this.gpu.createShaderModule({ label, code: wgsl });
+    const scope = this.gpu.popErrorScope();
+    try {
+      const pipeline = await this.gpu.createComputePipelineAsync({
+        label,
+        layout: "auto",
+        compute: { module },
+      });
+      await scope;
+      return pipeline;
+    } catch (error) {
+      const details = await scope.catch(() => null);
+      const message =
+        details?.message ??
+        (error instanceof Error ? error.message : String(error));
+      throw new KernelError(
+        `shader failed to compile: ${message}`,
+        label,
+        this.adapterName,
+        wgsl,
+      );
+    }
+  }
+
+  /** Runs `work` and rejects if the device reports a validation or memory error during it. */
+  async scoped<T>(what: string, work: () => T): Promise<T> {
+    const { gpu } = this;
+    gpu.pushErrorScope("out-of-memory");
+    gpu.pushErrorScope("validation");
+    let result: T;
+    const errors: Promise<GPUError | null>[] = [];
+    try {
+      result = work();
+    } finally {
+      errors.push(gpu.popErrorScope(), gpu.popErrorScope());
+    }
+    const [validation, memory] = await this.#orFailure(Promise.all(errors));
+    if (memory)
+      throw new OutOfMemoryError(
+        `${this.adapterName}: out of memory: ${what}: ${memory.message}`,
+      );
+    if (validation)
+      throw new KernelError(validation.message, what, this.adapterName, "");
+    return result;
+  }
+
+  destroy(): void {
+    this.gpu.destroy();
+  }
+}
+
+/**
+ * Opens a device: in Node through Dawn (npm `webgpu`) with a software adapter as the last resort, elsewhere through
+ * `navigator.gpu`.
+ *
+ * @throws AdapterError when there is no adapter of that kind.
+ */
+export async function openDevice(
+  choice: AdapterChoice = "auto",
+): Promise<Device> {
+  if (
+    typeof process !== "undefined" &&
+    process.versions.node &&
+    !("Deno" in globalThis)
+  ) {
+    // Spelled as a variable so that bundlers for the web leave it alone.
+    const nodeAdapter = "./adapter-node.js";
+    const { findAdapter } = (await import(
+      /* @vite-ignore */ nodeAdapter
+    )) as typeof import("./adapter-node.js");
+    return Device.open(await findAdapter(choice));
+  }
+  const adapter = await navigator.gpu.requestAdapter({
+    powerPreference: "high-performance",
+  });
+  if (!adapter) throw new AdapterError("this browser offers no WebGPU adapter");
+  return Device.open({ adapter, source: "navigator.gpu" });
+}

@@ -1,0 +1,143 @@
+/**
+ * The graph: a list of op nodes in execution order over symbolic tensors. Building it runs nothing; autodiff appends
+ * to it, fusion rewrites it, and plan.ts turns it into dispatches.
+ */
+import { ShapeError } from "./errors.js";
+import type { Layout, Shape, Storage, Tensor } from "./tensor.js";
+
+/** One tensor that an op produces. */
+export interface OutputSpec {
+  readonly label: string;
+  readonly shape: Shape;
+  readonly layout: Layout;
+}
+
+/** How a dispatch uses a tensor: a read-only storage buffer, a read-write one, or a uniform buffer. */
+export type Access = "read" | "write" | "uniform";
+
+export interface Binding {
+  readonly tensor: Tensor;
+  readonly access: Access;
+}
+
+/** One kernel launch. Binding i of group 0 is `bindings[i]`. */
+export interface Dispatch {
+  readonly label: string;
+  readonly wgsl: string;
+  readonly bindings: readonly Binding[];
+  readonly workgroups: readonly [number, number, number];
+}
+
+/** What an op may ask while it turns itself into dispatches. */
+export interface Lowering {
+  /** What the adapter is good at; ops choose kernel variants by it. */
+  readonly target: KernelTarget;
+  /** Temporary memory of the op: alive from its first dispatch that uses it to the last. */
+  scratch(label: string, words: number): Tensor;
+  emit(dispatch: Dispatch): void;
+}
+
+/** The kernel family and limits that suit an adapter. */
+export interface KernelTarget {
+  /** `register`: no workgroup memory or barriers (software adapters); `tiled`: workgroup-memory tiles (GPUs). */
+  readonly family: "register" | "tiled";
+  /** About how many invocations keep the adapter busy; bounds how far reductions are split. */
+  readonly parallelism: number;
+}
+
+/** An op: shape rule, lowering to kernels, and gradient. `A` is its attributes' type. */
+export interface OpDefinition<A> {
+  readonly name: string;
+  /** Shape rule. Throws ShapeError for inputs that do not fit. */
+  infer(inputs: readonly Tensor[], attributes: A): readonly OutputSpec[];
+  lower(node: Node<A>, lowering: Lowering): void;
+  /**
+   * Appends the backward ops and returns the gradient of each input (undefined where none flows).
+   * `needed[i]` says whether the gradient of input i is wanted at all.
+   */
+  backward?(
+    graph: Graph,
+    node: Node<A>,
+    gradOutputs: readonly (Tensor | undefined)[],
+    needed: readonly boolean[],
+  ): readonly (Tensor | undefined)[];
+}
+
+export interface Node<A = unknown> {
+  readonly op: OpDefinition<A>;
+  inputs: Tensor[];
+  outputs: Tensor[];
+  attributes: A;
+}
+
+export class Graph {
+  nodes: Node[] = [];
+  #nextId = 0;
+
+  /** A tensor that no node computes: a parameter, BN state or a resource bound at run time. */
+  external(
+    label: string,
+    shape: Shape,
+    layout: Layout,
+    storage: Storage,
+  ): Tensor {
+    return { id: this.#nextId++, label, shape, layout, storage };
+  }
+
+  /** A planned tensor without a producer; only lowering uses it, for scratch memory. */
+  temporary(label: string, words: number): Tensor {
+    return this.external(label, [1, 1, 1, words], "words", { kind: "planned" });
+  }
+
+  /** Appends a node and returns its outputs. */
+  add<A>(
+    op: OpDefinition<A>,
+    inputs: readonly Tensor[],
+    attributes: A,
+  ): Tensor[] {
+    const outputs = op
+      .infer(inputs, attributes)
+      .map(({ label, shape, layout }) =>
+        this.external(label, checked(op.name, shape), layout, {
+          kind: "planned",
+        }),
+      );
+    this.nodes.push({ op, inputs: [...inputs], outputs, attributes } as Node);
+    return outputs;
+  }
+
+  /** Appends a node that has exactly one output and returns it. */
+  apply<A>(
+    op: OpDefinition<A>,
+    inputs: readonly Tensor[],
+    attributes: A,
+  ): Tensor {
+    return this.add(op, inputs, attributes)[0]!;
+  }
+
+  /** How many node inputs refer to each tensor. */
+  uses(): Map<Tensor, number> {
+    const uses = new Map<Tensor, number>();
+    for (const node of this.nodes)
+      for (const tensor of node.inputs)
+        uses.set(tensor, (uses.get(tensor) ?? 0) + 1);
+    return uses;
+  }
+
+  /** The node that computes each tensor. */
+  producers(): Map<Tensor, Node> {
+    const producers = new Map<Tensor, Node>();
+    for (const node of this.nodes)
+      for (const tensor of node.outputs) producers.set(tensor, node);
+    return producers;
+  }
+}
+
+function checked(op: string, shape: Shape): Shape {
+  if (!shape.every((size) => Number.isInteger(size) && size > 0)) {
+    throw new ShapeError(
+      `${op}: output would have shape [${shape.join(", ")}]; every size must be a positive integer`,
+    );
+  }
+  return shape;
+}

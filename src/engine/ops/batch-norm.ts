@@ -1,0 +1,194 @@
+/**
+ * Batch normalisation over N·H·W of each channel, with the residual add and ReLU that usually follow it fused in:
+ * y = relu?(γ·(x − mean)/σ + β + residual?).
+ */
+import { elementwiseGrid } from "../../../shaders/common.js";
+import * as backwardShaders from "../../../shaders/batch-norm-grad.wgsl.js";
+import * as shaders from "../../../shaders/batch-norm.wgsl.js";
+import {
+  chunkCount,
+  type RowChunks,
+} from "../../../shaders/batch-norm.wgsl.js";
+import { ShapeError } from "../errors.js";
+import type { KernelTarget, OpDefinition } from "../graph.js";
+import { pad4, type Tensor } from "../tensor.js";
+import { bind, sameShapeOutput, vectorsOf } from "./elementwise.js";
+import { reluGrad } from "./relu.js";
+
+const epsilon = 1e-5;
+const momentum = 0.1;
+
+export interface BatchNormAttributes {
+  /** Batch statistics (and a running update), or the running ones. */
+  readonly training: boolean;
+  /** Set by fusion: input 5 is added before the ReLU. */
+  readonly residual?: boolean;
+  readonly relu?: boolean;
+}
+
+/** Cuts the rows so that the adapter is busy and the merge stays short. */
+function rowChunks(target: KernelTarget, x: Tensor): RowChunks {
+  const [n, h, w, c] = x.shape;
+  const rows = n * h * w;
+  const columns4 = pad4(c) / 4;
+  const gpu = target.family === "tiled";
+  const chunks = Math.max(
+    1,
+    Math.min(
+      Math.ceil((target.parallelism * (gpu ? 64 : 1)) / columns4),
+      gpu ? 1024 : 64,
+    ),
+  );
+  return {
+    rows,
+    columns4,
+    rowsPerChunk: Math.max(16, Math.ceil(rows / chunks)),
+    mergeLanes: gpu ? 64 : 1,
+  };
+}
+
+/** Inputs: x, gamma, beta, running mean, running variance, residual?. Outputs: y and, in training, (mean, 1/σ). */
+export const batchNorm: OpDefinition<BatchNormAttributes> = {
+  name: "batchNorm",
+  infer([x, gamma, beta, , , residual], { training }) {
+    const [n, h, w, channels] = x!.shape;
+    if (gamma!.shape[3] !== channels || beta!.shape[3] !== channels) {
+      throw new ShapeError(
+        `batchNorm: ${channels} channels, but gamma has ${gamma!.shape[3]}`,
+      );
+    }
+    if (training && n * h * w < 2) {
+      throw new ShapeError(
+        "batchNorm: needs more than one value per channel when training (PyTorch refuses this too)",
+      );
+    }
+    const [y] = sameShapeOutput("batchNorm", residual ? [x!, residual] : [x!]);
+    return training
+      ? [
+          y!,
+          {
+            label: "batchNorm statistics",
+            shape: [1, 1, 2, pad4(channels)],
+            layout: "words",
+          },
+        ]
+      : [y!];
+  },
+  lower({ inputs, outputs, attributes }, { target, emit, scratch }) {
+    const [x, gamma, beta, runningMean, runningVariance, residual] = inputs as [
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor?,
+    ];
+    const [y, statistics] = outputs as [Tensor, Tensor?];
+    const chunks = rowChunks(target, x);
+    if (statistics) {
+      const partials = scratch(
+        "batchNorm partials",
+        chunkCount(chunks) * chunks.columns4 * 8,
+      );
+      emit({
+        label: "batch norm statistics",
+        wgsl: shaders.batchNormStatistics(chunks),
+        bindings: bind([x], [partials]),
+        workgroups: elementwiseGrid(chunkCount(chunks) * chunks.columns4),
+      });
+      emit({
+        label: "batch norm merge",
+        wgsl: shaders.batchNormMerge({ chunks, epsilon, momentum }),
+        bindings: bind([partials], [statistics, runningMean, runningVariance]),
+        workgroups: [chunks.columns4, 1, 1],
+      });
+    }
+    const vectors = vectorsOf(x);
+    emit({
+      label: "batch norm apply",
+      wgsl: shaders.batchNormApply({
+        vectors,
+        columns4: chunks.columns4,
+        residual: attributes.residual ?? false,
+        relu: attributes.relu ?? false,
+        source: statistics ? "batch" : "running",
+        epsilon,
+      }),
+      bindings: bind(
+        [
+          x,
+          gamma,
+          beta,
+          ...(statistics ? [statistics] : [runningMean, runningVariance]),
+          ...(residual ? [residual] : []),
+        ],
+        [y],
+      ),
+      workgroups: elementwiseGrid(vectors),
+    });
+  },
+  backward(graph, { inputs, outputs, attributes }, [dy]) {
+    const [x, gamma, beta, , , residual] = inputs as [
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor?,
+    ];
+    const [y, statistics] = outputs as [Tensor, Tensor?];
+    if (!statistics)
+      throw new ShapeError(
+        "batchNorm: the gradient needs batch statistics; build the graph for training",
+      );
+    const dz = attributes.relu ? graph.apply(reluGrad, [dy!, y], {}) : dy!;
+    const [dx, dgamma, dbeta] = graph.add(
+      batchNormGrad,
+      [dz, x, gamma, statistics, beta],
+      {},
+    );
+    return [dx, dgamma, dbeta, undefined, undefined, residual ? dz : undefined];
+  },
+};
+
+/** Inputs: dy, x, gamma, statistics, beta (for its shape). Outputs: dx, dgamma, dbeta. */
+const batchNormGrad: OpDefinition<object> = {
+  name: "batchNormGrad",
+  infer: ([dy, , gamma, , beta]) => [
+    { label: "batchNorm dx", shape: dy!.shape, layout: "nhwc" },
+    { label: "dgamma", shape: gamma!.shape, layout: "vector" },
+    { label: "dbeta", shape: beta!.shape, layout: "vector" },
+  ],
+  lower({ inputs, outputs }, { target, emit, scratch }) {
+    const [dy, x, gamma, statistics] = inputs as [
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor,
+    ];
+    const [dx, dgamma, dbeta] = outputs as [Tensor, Tensor, Tensor];
+    const chunks = rowChunks(target, x);
+    const partials = scratch(
+      "batchNorm partials",
+      chunkCount(chunks) * chunks.columns4 * 8,
+    );
+    emit({
+      label: "batch norm gradient sums",
+      wgsl: backwardShaders.batchNormGradSums(chunks),
+      bindings: bind([dy, x, statistics], [partials]),
+      workgroups: elementwiseGrid(chunkCount(chunks) * chunks.columns4),
+    });
+    emit({
+      label: "batch norm gradient merge",
+      wgsl: backwardShaders.batchNormGradMerge(chunks),
+      bindings: bind([partials], [dbeta, dgamma]),
+      workgroups: [chunks.columns4, 1, 1],
+    });
+    emit({
+      label: "batch norm gradient apply",
+      wgsl: backwardShaders.batchNormGradApply(chunks),
+      bindings: bind([dy, x, gamma, statistics, dbeta, dgamma], [dx]),
+      workgroups: elementwiseGrid(vectorsOf(dx)),
+    });
+  },
+};

@@ -1,0 +1,216 @@
+/**
+ * 2-D convolution (and linear layers, which are convolutions whose kernel covers the whole input), as cross-correlation
+ * with symmetric zero padding: y[n,oh,ow,co] = Σ x[n, oh·s+kh−p, ow·s+kw−p, ci]·w[kh,kw,ci,co] + bias[co].
+ */
+import {
+  conv2dGradWeight,
+  conv2dGradWeightGrid,
+  partialWords,
+  type GradWeightOptions,
+} from "../../../shaders/conv2d-grad-weight.wgsl.js";
+import {
+  conv2dGather,
+  conv2dGatherGrid,
+  type GatherOptions,
+} from "../../../shaders/conv2d-gather.wgsl.js";
+import { elementwiseGrid } from "../../../shaders/common.js";
+import {
+  vec4Channels,
+  type ConvGeometry,
+} from "../../../shaders/convolution.js";
+import { sumPartials } from "../../../shaders/sum-partials.wgsl.js";
+import { ShapeError } from "../errors.js";
+import type { Binding, Dispatch, Node, OpDefinition } from "../graph.js";
+import { formatShape, type Shape, type Tensor } from "../tensor.js";
+import { gatherVariant, gradWeightVariant } from "./conv2d-variants.js";
+import { reluGrad } from "./relu.js";
+
+export interface Conv2dAttributes {
+  readonly stride: number;
+  readonly padding: number;
+  /** ReLU on the result; set by fusion. */
+  readonly relu?: boolean;
+}
+
+function outputSize(
+  size: number,
+  kernel: number,
+  { stride, padding }: Conv2dAttributes,
+): number {
+  return Math.floor((size + 2 * padding - kernel) / stride) + 1;
+}
+
+function geometryOf(
+  x: Shape,
+  weights: Shape,
+  attributes: Conv2dAttributes,
+): ConvGeometry {
+  const [n, h, w, cin] = x;
+  const [kh, kw, , cout] = weights;
+  const { stride, padding } = attributes;
+  return {
+    n, h, w, cin, kh, kw, cout, stride, padding,
+    oh: outputSize(h, kh, attributes),
+    ow: outputSize(w, kw, attributes),
+  }; // prettier-ignore
+}
+
+function gatherDispatch(
+  label: string,
+  options: GatherOptions,
+  inputs: readonly Tensor[],
+  output: Tensor,
+): Dispatch {
+  const reads = inputs.map((tensor): Binding => ({ tensor, access: "read" }));
+  return {
+    label,
+    wgsl: conv2dGather(options),
+    bindings: [...reads, { tensor: output, access: "write" }],
+    workgroups: conv2dGatherGrid(options),
+  };
+}
+
+/** Inputs: x, weights, bias?. Output: y. */
+export const conv2d: OpDefinition<Conv2dAttributes> = {
+  name: "conv2d",
+  infer([x, weights, bias], attributes) {
+    if (!x || weights?.layout !== "weight")
+      throw new ShapeError("conv2d needs x and weights");
+    const [, , cin, cout] = weights.shape;
+    if (x.shape[3] !== cin) {
+      throw new ShapeError(
+        `conv2d: x ${formatShape(x.shape)} has ${x.shape[3]} channels, weights ${formatShape(weights.shape)} take ${cin}`,
+      );
+    }
+    if (bias && bias.shape[3] !== cout)
+      throw new ShapeError(
+        `conv2d: bias has ${bias.shape[3]} values for ${cout} channels`,
+      );
+    const { n, oh, ow } = geometryOf(x.shape, weights.shape, attributes);
+    return [
+      {
+        label: weights.label.replace(/\.weight$/, ""),
+        shape: [n, oh, ow, cout],
+        layout: "nhwc",
+      },
+    ];
+  },
+  lower({ inputs, outputs, attributes }, { target, emit }) {
+    const [x, weights, bias] = inputs;
+    const geometry = geometryOf(x!.shape, weights!.shape, attributes);
+    const rows = geometry.n * geometry.oh * geometry.ow;
+    const options: GatherOptions = {
+      geometry,
+      pass: "forward",
+      epilogue: { bias: bias !== undefined, relu: attributes.relu ?? false },
+      variant: gatherVariant(target, rows, vec4Channels(geometry).cout4),
+    };
+    emit(gatherDispatch("conv2d forward", options, inputs, outputs[0]!));
+  },
+  backward(graph, node, [dy], needed) {
+    const [x, weights, bias] = node.inputs as [
+      Tensor,
+      Tensor,
+      Tensor | undefined,
+    ];
+    const { stride, padding, relu } = node.attributes;
+    const dz = relu ? graph.apply(reluGrad, [dy!, node.outputs[0]!], {}) : dy!;
+    const gradWeight = () =>
+      graph.add(conv2dGradWeightOp, [x, dz], {
+        stride,
+        padding,
+        weights: weights.shape,
+        bias: bias !== undefined,
+      });
+    const [dw, db] = needed[1] || needed[2] ? gradWeight() : [];
+    const dx = needed[0]
+      ? graph.apply(conv2dGradInput, [dz, weights], {
+          stride,
+          padding,
+          input: x.shape,
+        })
+      : undefined;
+    return [dx, dw, db];
+  },
+};
+
+export interface GradInputAttributes extends Conv2dAttributes {
+  readonly input: Shape;
+  /** Set by fusion: input 2 is added, and the last input masks the result where it is ≤ 0. */
+  readonly addend?: boolean;
+  readonly mask?: boolean;
+}
+
+/** Inputs: dy, weights, addend?, mask?. Output: dx. */
+export const conv2dGradInput: OpDefinition<GradInputAttributes> = {
+  name: "conv2dGradInput",
+  infer(_, { input }) {
+    return [{ label: "dx", shape: input, layout: "nhwc" }];
+  },
+  lower({ inputs, outputs, attributes }, { target, emit }) {
+    const geometry = geometryOf(attributes.input, inputs[1]!.shape, attributes);
+    const rows = geometry.n * geometry.h * geometry.w;
+    const options: GatherOptions = {
+      geometry,
+      pass: "gradInput",
+      epilogue: {
+        addend: attributes.addend ?? false,
+        mask: attributes.mask ?? false,
+      },
+      variant: gatherVariant(target, rows, vec4Channels(geometry).cin4),
+    };
+    emit(gatherDispatch("conv2d input gradient", options, inputs, outputs[0]!));
+  },
+};
+
+interface GradWeightAttributes extends Conv2dAttributes {
+  readonly weights: Shape;
+  readonly bias: boolean;
+}
+
+/** Inputs: x, dy. Outputs: dw and, with a bias, its gradient. */
+export const conv2dGradWeightOp: OpDefinition<GradWeightAttributes> = {
+  name: "conv2dGradWeight",
+  infer(_, { weights, bias }) {
+    const dw = { label: "dw", shape: weights, layout: "weight" } as const;
+    return bias
+      ? [dw, { label: "db", shape: [1, 1, 1, weights[3]], layout: "vector" }]
+      : [dw];
+  },
+  lower(
+    { inputs, outputs, attributes }: Node<GradWeightAttributes>,
+    { target, emit, scratch },
+  ) {
+    const [x, dy] = inputs as [Tensor, Tensor];
+    const geometry = geometryOf(x.shape, attributes.weights, attributes);
+    const { cin4, cout4 } = vec4Channels(geometry);
+    const variant = gradWeightVariant(target, geometry);
+    const options: GradWeightOptions = {
+      geometry,
+      bias: attributes.bias,
+      variant,
+    };
+    const partials = scratch("weight gradient partials", partialWords(options));
+    emit({
+      label: "conv2d weight gradient",
+      wgsl: conv2dGradWeight(options),
+      bindings: [
+        { tensor: x, access: "read" },
+        { tensor: dy, access: "read" },
+        { tensor: partials, access: "write" },
+      ],
+      workgroups: conv2dGradWeightGrid(options),
+    });
+    const first = geometry.kh * geometry.kw * cin4 * 4 * cout4;
+    const rest = attributes.bias ? cout4 : 0;
+    emit({
+      label: "conv2d weight gradient sum",
+      wgsl: sumPartials({ splits: variant.splits, first, rest }),
+      bindings: [
+        { tensor: partials, access: "read" },
+        ...outputs.map((tensor): Binding => ({ tensor, access: "write" })),
+      ],
+      workgroups: elementwiseGrid(first + rest),
+    });
+  },
+};

@@ -1,0 +1,60 @@
+/** Symbolic tensors: a shape, a memory layout and where the words live. Values exist only on the GPU. */
+
+/** `[N, H, W, C]` for activations, `[kh, kw, Cin, Cout]` for weights, `[1, 1, 1, n]` for vectors and plain words. */
+export type Shape = readonly [number, number, number, number];
+
+/**
+ * How a shape is laid out in 32-bit words.
+ * - `nhwc`: activations, channels padded to a multiple of 4 (padding holds zeros, always).
+ * - `weight`: `[kh][kw][Cin][Cout]`, both channel counts padded to a multiple of 4 with zeros.
+ * - `vector`: one value per channel, padded to a multiple of 4 with zeros.
+ * - `words`: unpadded 32-bit words (labels, indices, counters, scratch).
+ */
+export type Layout = "nhwc" | "weight" | "vector" | "words";
+
+/** Where a tensor lives: planned by lifetime into a pooled buffer, or in a buffer that outlives the plan. */
+export type Storage =
+  | { readonly kind: "planned" }
+  | { readonly kind: "parameter" | "gradient" | "state"; readonly name: string }
+  | { readonly kind: "resource"; readonly name: string };
+
+export interface Tensor {
+  readonly id: number;
+  readonly label: string;
+  readonly shape: Shape;
+  readonly layout: Layout;
+  /** Reassigned once at most: autodiff turns a planned tensor into a parameter's gradient. */
+  storage: Storage;
+}
+
+/** Rounds a channel count up to the vec4 granularity of every kernel. */
+export function pad4(channels: number): number {
+  return (channels + 3) & ~3;
+}
+
+/** Number of 32-bit words the tensor occupies, padding included. */
+export function wordsOf({
+  shape,
+  layout,
+}: Pick<Tensor, "shape" | "layout">): number {
+  const [a, b, c, d] = shape;
+  switch (layout) {
+    case "nhwc":
+      return a * b * c * pad4(d);
+    case "weight":
+      return a * b * pad4(c) * pad4(d);
+    case "vector":
+      return pad4(d);
+    case "words":
+      return a * b * c * d;
+  }
+}
+
+/** Bytes the tensor occupies, as a buffer size (multiple of 16, never 0). */
+export function bytesOf(tensor: Pick<Tensor, "shape" | "layout">): number {
+  return Math.max(16, Math.ceil(wordsOf(tensor) / 4) * 16);
+}
+
+export function formatShape(shape: readonly number[]): string {
+  return `[${shape.join(", ")}]`;
+}
