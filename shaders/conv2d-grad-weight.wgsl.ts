@@ -21,6 +21,8 @@ export type GradWeightVariant =
       readonly block: Block;
       readonly workgroup: number;
       readonly splits: number;
+      /** Subgroup size (equal to the workgroup) over which dy is loaded once and broadcast; 0 loads it in every lane. */
+      readonly broadcast: number;
     }
   | {
       readonly family: "tiled";
@@ -86,7 +88,7 @@ function workgroupsOf(options: GradWeightOptions): number {
   const { rowBlocks, columnBlocks } = blockCounts(options);
   const { variant } = options;
   return variant.family === "register"
-    ? Math.ceil((rowBlocks * variant.splits) / variant.workgroup) * columnBlocks
+    ? Math.ceil(rowBlocks / variant.workgroup) * variant.splits * columnBlocks
     : rowBlocks * columnBlocks * variant.splits;
 }
 
@@ -97,15 +99,18 @@ export function conv2dGradWeightGrid(
 }
 
 export function conv2dGradWeight(options: GradWeightOptions): string {
+  const { variant } = options;
   const header = [
+    variant.family === "register" && variant.broadcast > 0
+      ? "enable subgroups;"
+      : "",
     storage(0, "read", "x"),
     storage(1, "read", "dy"),
     storage(2, "read_write", "partials"),
-    forwardIndex(options.geometry),
   ].join("\n");
-  return options.variant.family === "register"
-    ? header + registerKernel(options, options.variant)
-    : header + tiledKernel(options, options.variant);
+  return variant.family === "register"
+    ? header + registerKernel(options, variant)
+    : header + forwardIndex(options.geometry) + tiledKernel(options, variant);
 }
 
 /** Stores rows 4·(row4)+0…3 of each fragment, columns `column(v)`, and the bias row. */
@@ -138,46 +143,103 @@ function store(
 #endif`;
 }
 
+/** Output columns that the register kernel takes in one stretch; rows longer than this are cut. */
+const longestSegment = 64;
+
+/** K cut into segments of one output row each, and a segment into steps of `together` pixels. */
+function segmentsOf(
+  { geometry: { n, oh, ow } }: GradWeightOptions,
+  { block, broadcast }: Extract<GradWeightVariant, { family: "register" }>,
+) {
+  const together = broadcast > 0 ? Math.floor(broadcast / block.vectors) : 1;
+  const steps = Math.ceil(Math.min(ow, longestSegment) / together);
+  const perRow = Math.ceil(ow / (steps * together));
+  return {
+    together,
+    steps,
+    length: steps * together,
+    perRow,
+    total: n * oh * perRow,
+  };
+}
+
 function registerKernel(
   options: GradWeightOptions,
-  {
-    block,
-    workgroup,
-    splits,
-  }: Extract<GradWeightVariant, { family: "register" }>,
+  variant: Extract<GradWeightVariant, { family: "register" }>,
 ): string {
+  const { block, workgroup, splits, broadcast } = variant;
   const p = problem(options);
-  const { cin4 } = vec4Channels(options.geometry);
-  const { kw } = options.geometry;
+  const g = options.geometry;
+  const { cin4 } = vec4Channels(g);
   const { rowBlocks, columnBlocks } = blockCounts(options);
+  const segments = segmentsOf(options, variant);
+  const perSplit = Math.ceil(segments.total / splits);
   const quads = block.rows / 4;
-  const column = (v: number) => `(column0 + ${v}u)`;
+  const column = (v: number | string) => `(column0 + ${v}u)`;
+  /** x under the tap of quad q at output column `ow`, 0 in the padding. */
+  const loadX = (q: number) => {
+    const value = `x[u32(max(base${q} + ow * ${g.stride * cin4}, 0))]`;
+    const inside = `y${q} >= 0 && y${q} < ${g.h} && left${q} + ow * ${g.stride} >= 0 && left${q} + ow * ${g.stride} < ${g.w}`;
+    return g.padding === 0 ? value : `select(vec4<f32>(), ${value}, ${inside})`;
+  };
   return wgsl`
 @compute @workgroup_size(${workgroup})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>
+#if ${broadcast > 0}
+  , @builtin(subgroup_invocation_id) lane: u32
+#endif
+) {
+  // A workgroup's lanes share the columns and the split, so that they read the same dy; they differ in rows.
   let index = ${linearWorkgroup(workgroupsOf(options))};
   let column0 = (index % ${columnBlocks}u) * ${block.vectors}u;
-  let task = (index / ${columnBlocks}u) * ${workgroup}u + local.x;
-  let split = task / ${rowBlocks}u;
-  if (split >= ${splits}u) { return; }
-  let row0 = (task % ${rowBlocks}u) * ${quads}u;
+  let task = index / ${columnBlocks}u;
+  let split = task / ${Math.ceil(rowBlocks / workgroup)}u;
+  let row0 = ((task % ${Math.ceil(rowBlocks / workgroup)}u) * ${workgroup}u + local.x) * ${quads}u;
   let first_rows = row0 == 0u;
   ${repeat(
     quads,
     (q) => `let q${q} = min(row0 + ${q}u, ${p.rows4 - 1}u);
-  let kh${q} = i32(q${q} / ${cin4 * kw}u); let kw${q} = i32((q${q} / ${cin4}u) % ${kw}u); let ci${q} = q${q} % ${cin4}u;`,
+  let kh${q} = i32(q${q} / ${cin4 * g.kw}u);
+  let left${q} = i32((q${q} / ${cin4}u) % ${g.kw}u) - ${g.padding};
+  let ci${q} = i32(q${q} % ${cin4}u);`,
   )}
   ${declareAccumulators(block)}
   ${repeat(block.vectors, (v) => `var bias${v} = vec4<f32>();`)}
-  let end = min((split + 1u) * ${p.pixelsPerSplit}u, ${p.pixels}u);
-  for (var m = split * ${p.pixelsPerSplit}u; m < end; m++) {
-    let p0 = pixel(m);
-    ${repeat(quads, (q) => `let t${q} = tap(p0, kh${q}, kw${q}); let a${q} = select(vec4<f32>(), x[u32(max(t${q}, 0)) + ci${q}], t${q} >= 0);`)}
-    ${repeat(block.vectors, (v) => `let b${v} = dy[m * ${p.columns4}u + min(${column(v)}, ${p.columns4 - 1}u)];`)}
-    ${multiplyAccumulate("mn", block)}
-#if ${options.bias}
-    ${repeat(block.vectors, (v) => `bias${v} += b${v};`)}
+  let end = min((split + 1u) * ${perSplit}u, ${segments.total}u);
+  for (var segment = split * ${perSplit}u; segment < end; segment++) {
+    let row = segment / ${segments.perRow}u;
+    let start = (segment % ${segments.perRow}u) * ${segments.length}u;
+    let image = i32(row / ${g.oh}u);
+    let top = i32(row % ${g.oh}u) * ${g.stride} - ${g.padding};
+    ${repeat(
+      quads,
+      (q) => `let y${q} = top + kh${q};
+    let base${q} = ((image * ${g.h} + y${q}) * ${g.w} + left${q}) * ${cin4} + ci${q};`,
+    )}
+    for (var step = 0u; step < ${segments.steps}u; step++) {
+      let first = start + step * ${segments.together}u;
+#if ${broadcast > 0}
+      let own = first + lane / ${block.vectors}u;
+      let at = (row * ${g.ow}u + min(own, ${g.ow - 1}u)) * ${p.columns4}u + column0 + lane % ${block.vectors}u;
+      let shared_dy = select(vec4<f32>(), dy[at], own < ${g.ow}u);
 #endif
+      ${repeat(
+        segments.together,
+        (j) => wgsl`{
+        let ow = i32(min(first + ${j}u, ${g.ow - 1}u));
+        ${repeat(quads, (q) => `let a${q} = ${loadX(q)};`)}
+#if ${broadcast > 0}
+        ${repeat(block.vectors, (v) => `let b${v} = subgroupBroadcast(shared_dy, ${j * block.vectors + v}u);`)}
+#else
+        ${repeat(block.vectors, (v) => `let b${v} = select(vec4<f32>(), dy[(row * ${g.ow}u + u32(ow)) * ${p.columns4}u + ${column(v)}], first < ${g.ow}u);`)}
+#endif
+        ${multiplyAccumulate("mn", block)}
+#if ${options.bias}
+        ${repeat(block.vectors, (v) => `bias${v} += b${v};`)}
+#endif
+      }`,
+      )}
+    }
   }
   ${store(options, p, (q) => `(row0 + ${q}u)`, column)}
 }`;

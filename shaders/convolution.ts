@@ -16,6 +16,38 @@ export interface ConvGeometry {
   readonly padding: number;
 }
 
+/**
+ * The same convolution in the fewest dimensions. A 1×1 kernel (stride 1, no padding) and a kernel that covers the whole
+ * input (a linear layer) are plain matrix products: all pixels then form one row of an image, so that no kernel has to
+ * decode positions or taps. Memory layouts are unchanged.
+ */
+export function simplify(g: ConvGeometry): ConvGeometry {
+  const plain = {
+    n: 1,
+    h: 1,
+    oh: 1,
+    kh: 1,
+    kw: 1,
+    stride: 1,
+    padding: 0,
+    cout: g.cout,
+  };
+  if (
+    g.padding === 0 &&
+    g.oh === 1 &&
+    g.ow === 1 &&
+    g.kh === g.h &&
+    g.kw === g.w
+  ) {
+    return { ...plain, w: g.n, ow: g.n, cin: g.kh * g.kw * pad4(g.cin) };
+  }
+  if (g.padding === 0 && g.kh === 1 && g.kw === 1 && g.stride === 1) {
+    const pixels = g.n * g.h * g.w;
+    return { ...plain, w: pixels, ow: pixels, cin: g.cin };
+  }
+  return g;
+}
+
 /** Channel counts in vec4s. */
 export function vec4Channels({ cin, cout }: ConvGeometry): {
   cin4: number;

@@ -90,9 +90,12 @@ export class Device {
         `${name} refused to open: ${error instanceof Error ? error.message : String(error)}`,
       );
     }
+    const { subgroupMinSize: size, subgroupMaxSize } = info;
+    const subgroup =
+      gpu.features.has("subgroups") && size === subgroupMaxSize ? size : 0;
     const target: KernelTarget = isSoftware
-      ? { family: "register", parallelism: 128 }
-      : { family: "tiled", parallelism: 512 };
+      ? { family: "register", parallelism: 16, subgroup }
+      : { family: "tiled", parallelism: 512, subgroup };
     return new Device(gpu, name, source, isSoftware, target);
   }
 

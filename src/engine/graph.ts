@@ -41,6 +41,8 @@ export interface Lowering {
 export interface KernelTarget {
   /** `register`: no workgroup memory or barriers (software adapters); `tiled`: workgroup-memory tiles (GPUs). */
   readonly family: "register" | "tiled";
+  /** Lanes of a subgroup where its size is fixed and subgroups are offered, else 0. */
+  readonly subgroup: number;
   /** About how many invocations keep the adapter busy; bounds how far reductions are split. */
   readonly parallelism: number;
 }

@@ -23,11 +23,26 @@ export function testDevice(): Promise<Device> {
   return shared;
 }
 
-/** Every kernel family, whatever the adapter prefers. Small parallelism makes splits and chunks uneven. */
-export const targets: readonly (KernelTarget & { name: string })[] = [
-  { name: "register", family: "register", parallelism: 24 },
-  { name: "tiled", family: "tiled", parallelism: 24 },
-];
+/**
+ * Every kernel family, whatever the adapter prefers; subgroup broadcasts where it has them. A small parallelism makes
+ * splits and chunks uneven.
+ */
+export async function targets(): Promise<(KernelTarget & { name: string })[]> {
+  const { subgroup } = (await testDevice()).target;
+  const register = {
+    name: "register",
+    family: "register",
+    parallelism: 5,
+    subgroup: 0,
+  } as const;
+  return [
+    register,
+    ...(subgroup > 0 && subgroup <= 8
+      ? [{ ...register, name: "register, subgroups", subgroup }]
+      : []),
+    { name: "tiled", family: "tiled", parallelism: 5, subgroup: 0 },
+  ];
+}
 
 /** Random values, uniform in [−1, 1), exactly representable in f32. */
 export function random(shape: readonly number[], seed: number): Ref {

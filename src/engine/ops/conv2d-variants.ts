@@ -7,10 +7,17 @@ import {
 } from "../../../shaders/convolution.js";
 import type { KernelTarget } from "../graph.js";
 
-/** Vec4 columns per invocation: 2 where they divide evenly, since that keeps 4 rows × 2 vec4s in registers. */
+/** Vec4 columns per invocation: a divisor, so that no column is computed twice or read outside its row. */
 function vectorsFor(columns4: number): number {
-  if (columns4 % 2 === 0) return 2;
-  return columns4 % 3 === 0 ? 3 : 1;
+  return [2, 3].find((vectors) => columns4 % vectors === 0) ?? 1;
+}
+
+/** Lanes of a register kernel, and whether they broadcast (the lanes must then be exactly one subgroup). */
+function lanesOf({ subgroup }: KernelTarget): {
+  workgroup: number;
+  broadcast: number;
+} {
+  return { workgroup: subgroup || 8, broadcast: subgroup };
 }
 
 /** Forward and input gradient: `rows` pixels by `columns4` vec4s of channels. */
@@ -23,7 +30,7 @@ export function gatherVariant(
     return {
       family: "register",
       block: { rows: 4, vectors: vectorsFor(columns4) },
-      workgroup: 8,
+      ...lanesOf(target),
     };
   }
   const wide = columns4 > 16 && rows >= 128 * target.parallelism;
@@ -61,14 +68,16 @@ export function gradWeightVariant(
       ),
     );
   if (target.family === "register") {
+    const lanes = lanesOf(target);
     const block = { rows: 8, vectors: vectorsFor(cout4) };
     const tasks =
-      Math.ceil(rows4 / (block.rows / 4)) * Math.ceil(cout4 / block.vectors);
+      Math.ceil(rows4 / (2 * lanes.workgroup)) *
+      Math.ceil(cout4 / block.vectors);
     return {
       family: "register",
       block,
-      workgroup: 8,
-      splits: splitsFor(tasks, 32),
+      ...lanes,
+      splits: splitsFor(tasks, 64),
     };
   }
   const large = rows4 * 4 >= 512 && cout4 * 4 >= 128;

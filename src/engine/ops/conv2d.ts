@@ -15,6 +15,7 @@ import {
 } from "../../../shaders/conv2d-gather.wgsl.js";
 import { elementwiseGrid } from "../../../shaders/common.js";
 import {
+  simplify,
   vec4Channels,
   type ConvGeometry,
 } from "../../../shaders/convolution.js";
@@ -97,7 +98,7 @@ export const conv2d: OpDefinition<Conv2dAttributes> = {
   },
   lower({ inputs, outputs, attributes }, { target, emit }) {
     const [x, weights, bias] = inputs;
-    const geometry = geometryOf(x!.shape, weights!.shape, attributes);
+    const geometry = simplify(geometryOf(x!.shape, weights!.shape, attributes));
     const rows = geometry.n * geometry.oh * geometry.ow;
     const options: GatherOptions = {
       geometry,
@@ -148,7 +149,9 @@ export const conv2dGradInput: OpDefinition<GradInputAttributes> = {
     return [{ label: "dx", shape: input, layout: "nhwc" }];
   },
   lower({ inputs, outputs, attributes }, { target, emit }) {
-    const geometry = geometryOf(attributes.input, inputs[1]!.shape, attributes);
+    const geometry = simplify(
+      geometryOf(attributes.input, inputs[1]!.shape, attributes),
+    );
     const rows = geometry.n * geometry.h * geometry.w;
     const options: GatherOptions = {
       geometry,
@@ -182,7 +185,9 @@ export const conv2dGradWeightOp: OpDefinition<GradWeightAttributes> = {
     { target, emit, scratch },
   ) {
     const [x, dy] = inputs as [Tensor, Tensor];
-    const geometry = geometryOf(x.shape, attributes.weights, attributes);
+    const geometry = simplify(
+      geometryOf(x.shape, attributes.weights, attributes),
+    );
     const { cin4, cout4 } = vec4Channels(geometry);
     const variant = gradWeightVariant(target, geometry);
     const options: GradWeightOptions = {

@@ -25,7 +25,7 @@ const table = [
   { x: [17, 1, 1, 70], cout: 10, kernel: 1, stride: 1, padding: 0, bias: true },
 ] as const;
 
-describe.each(targets)("conv2d ($name)", (target) => {
+describe.each(await targets())("conv2d ($name)", (target) => {
   it.each(table)(
     "$x → $cout, $kernel×$kernel stride $stride padding $padding",
     async (row) => {
