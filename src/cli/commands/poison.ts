@@ -1,0 +1,158 @@
+/** `tarnish poison`: the poisoned labels alone, for use elsewhere. */
+import { join } from "node:path";
+import type { Command } from "commander";
+import { loadDataset } from "../../data/node-load.js";
+import { writeNpy } from "../../data/npy.js";
+import type { Dataset } from "../../data/types.js";
+import { writeCsv } from "../../experiments/csv.js";
+import {
+  noiseKinds,
+  parseNoiseKind,
+  poison,
+  poisonRecord,
+  type PoisonRecord,
+  type PoisonResult,
+} from "../../experiments/poison.js";
+import { requireFreshFolder, writeFolder } from "../files.js";
+import { formatCount, formatPercent } from "../format.js";
+import { commonOptions, shareOption } from "../options.js";
+import { createOutput, type Output } from "../output.js";
+
+interface Options {
+  data: string;
+  noise: number;
+  noiseKind: string;
+  keep: number;
+  seed: number;
+  out: string;
+  coarse?: boolean;
+  trainLimit?: number;
+  overwrite?: boolean;
+  json?: boolean;
+}
+
+const help = `
+Writes into DIR: labels.npy (int32, one label per training image in the data set's own order), labels.csv
+(index,label,true,selected,kept) and poison.json (the chosen images, the rates, the transition counts, a hash).
+An image that --keep removes keeps its place and its true label there, with kept = 0.
+
+Kinds of noise, for the share of each class that --noise chooses:
+  shuffle     the chosen images' labels are pooled and permuted: class sizes stay exactly the same
+  uniform     a wrong label, each of the other classes alike
+  symmetric   any label, the true one included
+  pairflip    the next class
+
+Examples:
+  tarnish poison --noise 0.2 --out poisoned
+  tarnish poison --data cifar100 --coarse --noise 0.4 --noise-kind uniform --seed 7 --out poisoned-40
+  tarnish poison --data cifar10 --keep 0.7 --out reduced`;
+
+export function register(program: Command): void {
+  program
+    .command("poison")
+    .summary("write poisoned (or reduced) training labels to files")
+    .description(
+      "Poisons or reduces a training set and writes its labels, for use elsewhere.",
+    )
+    .requiredOption("--out <dir>", "the folder to write into")
+    .addOption(commonOptions.data())
+    .addOption(
+      shareOption(
+        "--noise <share>",
+        "share of each class that gets a noisy label",
+      ).default(0),
+    )
+    .option("--noise-kind <kind>", noiseKinds.join(", "), "shuffle")
+    .addOption(
+      shareOption("--keep <share>", "share of each class that is kept").default(
+        1,
+      ),
+    )
+    .addOption(commonOptions.seed())
+    .addOption(commonOptions.coarse())
+    .addOption(commonOptions.trainLimit())
+    .addOption(commonOptions.overwrite())
+    .addOption(commonOptions.json())
+    .addHelpText("after", help)
+    .action(run);
+}
+
+async function run(options: Options): Promise<void> {
+  const output = createOutput(options);
+  const { out, noise, keep, seed, coarse, trainLimit } = options;
+  const kind = parseNoiseKind(options.noiseKind);
+  await requireFreshFolder(out, options.overwrite ?? false);
+  const dataset = await loadDataset(options.data, {
+    ...(coarse !== undefined && { coarse }),
+    ...(trainLimit !== undefined && { trainLimit }),
+  });
+  const { labels } = dataset.train;
+  const numClasses = dataset.classNames.length;
+  const result = poison(labels, numClasses, { noise, kind, keep, seed });
+  const record = await poisonRecord(result);
+  await writeFolder(out, {
+    "labels.npy": writeNpy(result.given),
+    "labels.csv": labelsCsv(labels, result),
+    "poison.json": `${JSON.stringify(record)}\n`, // last: where it is, all is there
+  });
+  explain(output, dataset, result, out);
+  output.result(summary(dataset, record, out));
+}
+
+function labelsCsv(labels: Int32Array, result: PoisonResult): string {
+  const selected = new Set(result.selected);
+  const kept = new Set(result.kept);
+  return writeCsv(
+    ["index", "label", "true", "selected", "kept"],
+    Array.from(labels, (truth, image) => [
+      image,
+      result.given[image]!,
+      truth,
+      selected.has(image) ? 1 : 0,
+      kept.has(image) ? 1 : 0,
+    ]),
+  );
+}
+
+function explain(
+  output: Output,
+  { name, classNames, train }: Dataset,
+  result: PoisonResult,
+  out: string,
+): void {
+  const { kind, nominal, selected, kept, changed, effectiveRate } = result;
+  const removed = train.count - kept.length;
+  output.print(
+    `${name}: ${formatCount(train.count)} training images in ${classNames.length} classes, seed ${result.seed}`,
+  );
+  if (removed > 0)
+    output.print(
+      `removed  ${formatCount(removed)} images; ${formatCount(kept.length)} are kept (${formatPercent(kept.length / train.count)})`,
+    );
+  output.print(
+    `chosen   ${formatCount(selected.length)} images for ${kind} noise (${formatPercent(nominal)} of each class asked for)`,
+  );
+  output.print(
+    `changed  ${formatCount(changed)} labels really are wrong now: an effective rate of ${formatPercent(effectiveRate, 2)}`,
+  );
+  output.print(
+    `wrote    ${["labels.npy", "labels.csv", "poison.json"].map((file) => join(out, file)).join(", ")}`,
+  );
+}
+
+/** poison.json without its long lists. */
+function summary(
+  { name, train }: Dataset,
+  record: PoisonRecord,
+  out: string,
+): object {
+  const { selected, kept, ...rest } = record;
+  return {
+    out,
+    data: name,
+    images: train.count,
+    selected: selected.length,
+    kept: kept.length,
+    ...rest,
+  };
+}

@@ -1,0 +1,70 @@
+#!/usr/bin/env node
+/**
+ * The `tarnish` command: reads the command line, runs one subcommand and turns what happened into an exit code: 0 done,
+ * 1 ran and something failed (a command sets process.exitCode), 2 the request was wrong.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { argv, exit, stderr } from "node:process";
+import { Command } from "commander";
+import { packageRoot } from "../data/node-root.js";
+import * as doctor from "./commands/doctor.js";
+import * as poison from "./commands/poison.js";
+import { debugDetails, describeFailure } from "./errors.js";
+import { exitOnClosedPipe, flushOutput } from "./output.js";
+
+/** In the order of the help. A command's module registers it and loads what it needs only when it runs. */
+const commands = [poison, doctor];
+
+const examples = `
+Examples:
+  tarnish poison --noise 0.2 --out poisoned
+      labels of the embedded sample with 20 % noise, as .npy and .csv
+  tarnish doctor
+      the GPU adapter in use, its limits, and how fast it is
+
+'tarnish <command> --help' explains a command. Exit codes: 0 done, 1 something failed, 2 the request was wrong.`;
+
+function version(): string {
+  const text = readFileSync(join(packageRoot(), "package.json"), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+function createProgram(): Command {
+  const program = new Command("tarnish")
+    .description(
+      "What does dirty data cost a network, class by class? Trains image classifiers on poisoned and on reduced data.",
+    )
+    .version(version(), "--version", "print the version")
+    .helpOption("-h, --help", "show this help")
+    .helpCommand("help [command]", "show the help of a command")
+    .addHelpText("after", examples)
+    // Set before the subcommands are made, which inherit these: errors are thrown and worded in errors.ts alone.
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureOutput({ outputError: () => undefined });
+  for (const { register } of commands) register(program);
+  return program;
+}
+
+async function main(): Promise<number> {
+  exitOnClosedPipe();
+  const program = createProgram();
+  try {
+    await program.parseAsync(argv);
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    const asked = argv[2];
+    const command = program.commands.find((known) => known.name() === asked);
+    const { exitCode, message } = describeFailure(error, command?.name());
+    if (message) stderr.write(`tarnish: ${message}\n`);
+    const details = exitCode === 0 ? undefined : debugDetails(error);
+    if (details) stderr.write(`${details}\n`);
+    return exitCode;
+  }
+}
+
+// Dawn keeps the event loop alive for as long as it is loaded, so the process has to be ended.
+const code = await main();
+await flushOutput();
+exit(code);

@@ -1,0 +1,167 @@
+/**
+ * Options as the commands declare them. A value that does not fit is refused while the command line is read, before
+ * anything runs, with the flag, what it takes and what was given: "--noise: expected a share between 0 and 1, got 1.5".
+ */
+import { Option } from "commander";
+import { UserError } from "../errors.js";
+
+/** An option whose value goes through `parse`; parse throws the complaint about the text it is given. */
+function parsed(
+  flags: string,
+  description: string,
+  parse: (flag: string, text: string) => unknown,
+): Option {
+  const option = new Option(flags, description);
+  const flag = option.long ?? flags;
+  return option.argParser((text: string) => parse(flag, text));
+}
+
+function refuse(flag: string, expected: string, text: string): UserError {
+  return new UserError(`${flag}: expected ${expected}, got ${text || '""'}`);
+}
+
+/** A plain decimal number ("1e-3" included), or NaN for anything else: "", "0x10", "Infinity" and "1,5" are no numbers. */
+function decimal(text: string): number {
+  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)
+    ? Number(text)
+    : NaN;
+}
+
+/** A whole number in [min, max]. */
+export function parseInteger(
+  flag: string,
+  text: string,
+  min = 0,
+  max: number = Number.MAX_SAFE_INTEGER,
+): number {
+  const value = decimal(text);
+  if (Number.isSafeInteger(value) && value >= min && value <= max) return value;
+  const range =
+    max === Number.MAX_SAFE_INTEGER
+      ? `a whole number of at least ${min}`
+      : `a whole number from ${min} to ${max}`;
+  throw refuse(flag, range, text);
+}
+
+/** A share in [0, 1]. */
+export function parseShare(flag: string, text: string): number {
+  const value = decimal(text);
+  if (value >= 0 && value <= 1) return value;
+  throw refuse(flag, "a share between 0 and 1", text);
+}
+
+/** A finite number above 0. */
+export function parsePositive(flag: string, text: string): number {
+  const value = decimal(text);
+  if (value > 0 && Number.isFinite(value)) return value;
+  throw refuse(flag, "a number above 0", text);
+}
+
+/** A finite number of at least 0. */
+export function parseNonNegative(flag: string, text: string): number {
+  const value = decimal(text);
+  if (value >= 0 && Number.isFinite(value)) return value;
+  throw refuse(flag, "a number of at least 0", text);
+}
+
+/** One of the words. */
+export function parseChoice<T extends string>(
+  flag: string,
+  text: string,
+  choices: readonly T[],
+): T {
+  const choice = choices.find((known) => known === text);
+  if (choice !== undefined) return choice;
+  throw refuse(flag, `one of ${choices.join(", ")}`, text);
+}
+
+/** Items with commas between them, each read by `parseItem`; at least one. */
+export function parseList<T>(
+  flag: string,
+  text: string,
+  parseItem: (flag: string, item: string) => T,
+): T[] {
+  const items = text.split(",").map((item) => item.trim());
+  return items.map((item) => parseItem(flag, item));
+}
+
+export function integerOption(
+  flags: string,
+  description: string,
+  { min = 0, max }: { min?: number; max?: number } = {},
+): Option {
+  return parsed(flags, description, (flag, text) =>
+    parseInteger(flag, text, min, max),
+  );
+}
+
+export function shareOption(flags: string, description: string): Option {
+  return parsed(flags, description, parseShare);
+}
+
+export function positiveOption(flags: string, description: string): Option {
+  return parsed(flags, description, parsePositive);
+}
+
+export function nonNegativeOption(flags: string, description: string): Option {
+  return parsed(flags, description, parseNonNegative);
+}
+
+export function choiceOption(
+  flags: string,
+  description: string,
+  choices: readonly string[],
+): Option {
+  return parsed(flags, `${description} (${choices.join(", ")})`, (flag, text) =>
+    parseChoice(flag, text, choices),
+  );
+}
+
+export function listOption(
+  flags: string,
+  description: string,
+  parseItem: (flag: string, item: string) => unknown,
+): Option {
+  return parsed(flags, description, (flag, text) =>
+    parseList(flag, text, parseItem),
+  );
+}
+
+/** The options that several commands share, worded once. */
+export const commonOptions = {
+  data: () =>
+    new Option(
+      "--data <name|path>",
+      "sample, cifar10, cifar100, or the path of a data set",
+    ).default("sample"),
+  coarse: () =>
+    new Option("--coarse", "CIFAR-100 with its 20 superclasses as labels"),
+  trainLimit: () =>
+    integerOption(
+      "--train-limit <n>",
+      "the first n training images alone, class-balanced",
+      { min: 1 },
+    ),
+  testLimit: () =>
+    integerOption(
+      "--test-limit <n>",
+      "the first n test images alone, class-balanced",
+      { min: 1 },
+    ),
+  seed: () =>
+    integerOption(
+      "--seed <n>",
+      "the seed of everything that is drawn at random",
+    ).default(0),
+  adapter: () =>
+    new Option(
+      "--adapter <name>",
+      "auto, hardware, software, or part of an adapter's name",
+    ).default("auto"),
+  json: () =>
+    new Option(
+      "--json",
+      "end with one line of JSON on stdout; everything else goes to stderr",
+    ),
+  overwrite: () => new Option("--overwrite", "replace what is there already"),
+} as const;

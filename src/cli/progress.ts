@@ -1,0 +1,205 @@
+/**
+ * Progress for people: bars on a terminal (drawn by cli-progress), otherwise a plain line every few seconds and one at
+ * the end. With `--json` it goes to stderr, so that stdout holds the result alone.
+ */
+import { stderr, stdout } from "node:process";
+import type { WriteStream } from "node:tty";
+import { MultiBar, type SingleBar } from "cli-progress";
+import {
+  formatCount,
+  formatDuration,
+  formatNumber,
+  formatPercent,
+  formatRate,
+} from "./format.js";
+
+export interface ProgressOptions {
+  /** How much there is to do, in `unit`. */
+  total: number;
+  /** What is counted, in the plural: "images", "runs". */
+  unit: string;
+  /** What is being done: "lenet, 20 % noise". */
+  label: string;
+  /** To stderr instead of stdout. */
+  json?: boolean;
+  /** What a resumed run did before: it counts as done, but not for the speed. */
+  start?: number;
+}
+
+export interface ProgressFields {
+  loss?: number;
+  /** Units per second; measured here when absent. */
+  rate?: number;
+}
+
+export interface Progress {
+  /** `done` of the total so far (fractions are fine), with what there is to show beside it. */
+  update(done: number, fields?: ProgressFields): void;
+  /** A line of text, above the bars on a terminal. */
+  log(line: string): void;
+  /** A bar below this one for a part of the work, e.g. one run of a sweep. Stop it before its parent. */
+  child(options: Omit<ProgressOptions, "json">): Progress;
+  /** Ends with a last line that says how far it got. Calling it again does nothing. */
+  stop(): void;
+}
+
+/** Plain output: not more than one line in this time, the last lines excepted. */
+const QUIET_MS = 5000;
+const BAR_WIDTH = 24;
+
+/** Where the bars of one display go, and when the last plain line was written. */
+interface Display {
+  readonly stream: WriteStream;
+  readonly bars: MultiBar | undefined;
+  lastLine: number;
+}
+
+/** Starts showing progress; a display of its own, so let there be one at a time and make the others its children. */
+export function createProgress(options: ProgressOptions): Progress {
+  const stream = options.json ? stderr : stdout;
+  const display: Display = {
+    stream,
+    bars: stream.isTTY ? createBars(stream) : undefined,
+    lastLine: performance.now(),
+  };
+  return new Task(display, options, undefined);
+}
+
+function createBars(stream: WriteStream): MultiBar {
+  return new MultiBar({
+    stream,
+    format: (_options, _params, payload: { task: Task }) =>
+      payload.task.line(stream.columns),
+    fps: 5,
+    clearOnComplete: true,
+    forceRedraw: true, // the time goes on when nothing else does
+    gracefulExit: false, // Ctrl-C belongs to the command, which writes a checkpoint first
+  });
+}
+
+class Task implements Progress {
+  readonly #display: Display;
+  readonly #options: ProgressOptions;
+  readonly #parent: Task | undefined;
+  readonly #bar: SingleBar | undefined;
+  readonly #started = performance.now();
+  readonly #start: number;
+  #done: number;
+  #fields: ProgressFields = {};
+  #stopped = false;
+
+  constructor(
+    display: Display,
+    options: ProgressOptions,
+    parent: Task | undefined,
+  ) {
+    this.#display = display;
+    this.#options = options;
+    this.#parent = parent;
+    this.#start = this.#done = options.start ?? 0;
+    this.#bar = display.bars?.create(options.total, this.#done, { task: this });
+  }
+
+  child(options: Omit<ProgressOptions, "json">): Progress {
+    return new Task(this.#display, options, this);
+  }
+
+  update(done: number, fields: ProgressFields = {}): void {
+    if (this.#stopped) return;
+    this.#done = done;
+    this.#fields = fields;
+    if (this.#bar) {
+      this.#bar.update(done);
+      return;
+    }
+    const now = performance.now();
+    if (now - this.#display.lastLine < QUIET_MS) return;
+    this.#display.lastLine = now;
+    this.log(this.line());
+  }
+
+  log(line: string): void {
+    if (this.#display.bars && !this.#root.#stopped)
+      this.#display.bars.log(`${line}\n`);
+    else this.#display.stream.write(`${line}\n`);
+  }
+
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    const { bars } = this.#display;
+    const last = this.#lastLine();
+    if (bars && this.#parent && this.#bar) {
+      bars.log(`${last}\n`);
+      bars.remove(this.#bar);
+      return;
+    }
+    if (bars) {
+      bars.update(); // brings out what was logged since the last redraw
+      bars.stop();
+    }
+    this.#display.stream.write(`${last}\n`);
+  }
+
+  get #root(): Task {
+    return this.#parent ? this.#parent.#root : this;
+  }
+
+  get #seconds(): number {
+    return (performance.now() - this.#started) / 1000;
+  }
+
+  /** Units per second since the start. */
+  get #averageRate(): number {
+    return (this.#done - this.#start) / this.#seconds;
+  }
+
+  /** The line as it stands; with a bar in it when the terminal's width is given, and never wider than that. */
+  line(columns?: number): string {
+    const { total, unit, label } = this.#options;
+    const share = total > 0 ? Math.min(1, this.#done / total) : 1;
+    const filled = Math.round(share * BAR_WIDTH);
+    const bar = `[${"=".repeat(filled)}${" ".repeat(BAR_WIDTH - filled)}] `;
+    const left = (total - this.#done) / this.#averageRate;
+    const parts = [
+      `${columns === undefined ? "" : bar}${formatPercent(share, 0)}`,
+      `${formatCount(Math.floor(this.#done))} of ${formatCount(total)} ${unit}`,
+      ...this.#speedAndLoss(),
+      `ETA ${formatDuration(left)}`,
+    ];
+    // On a terminal the parent's bar is in sight; in plain lines the child says how far the whole is.
+    const whole =
+      columns === undefined && this.#parent ? this.#parent.#position() : "";
+    const text = `${whole}${label}: ${parts.join(", ")}`;
+    return columns === undefined ? text : text.slice(0, columns - 1);
+  }
+
+  #position(): string {
+    return `[${formatCount(Math.floor(this.#done))} of ${formatCount(this.#options.total)} ${this.#options.unit}] `;
+  }
+
+  #lastLine(): string {
+    const { total, unit, label } = this.#options;
+    const done = formatCount(Math.floor(this.#done));
+    const amount =
+      this.#done >= total
+        ? `${done} ${unit}`
+        : `stopped at ${done} of ${formatCount(total)} ${unit}`;
+    const parts = [
+      `${amount} in ${formatDuration(this.#seconds)}`,
+      ...this.#speedAndLoss(),
+    ];
+    return `${label}: ${parts.join(", ")}`;
+  }
+
+  #speedAndLoss(): string[] {
+    const { loss, rate = this.#averageRate } = this.#fields;
+    return [
+      // Runs of a sweep take minutes: their speed says nothing that the ETA does not.
+      ...(rate >= 0.5 && Number.isFinite(rate)
+        ? [formatRate(rate, this.#options.unit)]
+        : []),
+      ...(loss === undefined ? [] : [`loss ${formatNumber(loss)}`]),
+    ];
+  }
+}
