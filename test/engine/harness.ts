@@ -93,8 +93,152 @@ export interface Input {
   readonly layout: Layout;
   /** Whether the test wants its gradient. */
   readonly gradient?: boolean;
-  /** Bit pattern to upload instead of floats (labels, ids). */
+  /** Bit pattern to upload instead of floats (labels, ids, uniforms). */
   readonly words?: Uint32Array<ArrayBuffer>;
+}
+
+/** An input of 32-bit words that no op differentiates: labels, ids, the step uniform, counters. */
+export function wordsInput(words: ArrayLike<number> | ArrayBuffer): Input {
+  const bits =
+    words instanceof ArrayBuffer
+      ? new Uint32Array(words)
+      : Uint32Array.from(words);
+  return { values: ref([bits.length]), layout: "words", words: bits };
+}
+
+type Build = (graph: Graph, inputs: Tensor[]) => Tensor[];
+
+interface RunOptions {
+  /** Gradient of some result with respect to output 0. */
+  readonly upstream?: Ref;
+  readonly target?: KernelTarget;
+  readonly fuse?: boolean;
+}
+
+const fourD = (shape: readonly number[]): Shape =>
+  [...Array<number>(4 - shape.length).fill(1), ...shape] as unknown as Shape;
+
+/** A compiled graph whose inputs can be rewritten between runs, as a session does with the step uniform. */
+export class Compiled {
+  private constructor(
+    private readonly device: Device,
+    private readonly plan: Plan,
+    private readonly resources: ReadonlyMap<string, GPUBuffer>,
+    private readonly pool: BufferPool,
+    readonly inputs: readonly Tensor[],
+    readonly outputs: readonly Tensor[],
+    /** In the order of the inputs; undefined where none was asked for. */
+    readonly gradients: readonly (Tensor | undefined)[],
+  ) {}
+
+  static async make(
+    inputs: readonly Input[],
+    build: Build,
+    options: RunOptions = {},
+  ): Promise<Compiled> {
+    const device = await testDevice();
+    const graph = new Graph();
+    const resources = new Map<string, GPUBuffer>();
+    const add = (name: string, { values, layout, words }: Input): Tensor => {
+      const shape = fourD(values.shape);
+      const data = words ?? pack(values, shape, layout);
+      const buffer = device.buffer(
+        name,
+        Math.max(16, Math.ceil(data.byteLength / 16) * 16),
+        GPUBufferUsage.STORAGE |
+          GPUBufferUsage.UNIFORM |
+          GPUBufferUsage.COPY_SRC |
+          GPUBufferUsage.COPY_DST,
+      );
+      device.gpu.queue.writeBuffer(
+        buffer,
+        0,
+        data as GPUAllowSharedBufferSource,
+      );
+      resources.set(name, buffer);
+      return graph.external(name, shape, layout, { kind: "resource", name });
+    };
+    const tensors = inputs.map((input, i) => add(`input ${i}`, input));
+    const outputs = build(graph, tensors);
+    if (options.fuse) fuseForward(graph, outputs.slice(1));
+    const wanted = tensors.filter((_, i) => inputs[i]!.gradient);
+    let found = new Map<Tensor, Tensor>();
+    if (options.upstream) {
+      const [output] = outputs as [Tensor];
+      const seed = add("upstream", {
+        values: options.upstream,
+        layout: output.layout,
+      });
+      found = differentiate(graph, output, seed, wanted).gradients;
+    }
+    const gradients = tensors.map((tensor, i) =>
+      inputs[i]!.gradient ? found.get(tensor) : undefined,
+    );
+    const keep = [
+      ...outputs,
+      ...gradients.filter((tensor) => tensor !== undefined),
+    ];
+    if (options.fuse) fuseBackward(graph, keep);
+    const pool = new BufferPool();
+    const plan = await Plan.compile(device, graph, {
+      store: new ParameterStore(),
+      resources,
+      pool,
+      keep,
+      ...(options.target && { target: options.target }),
+    });
+    return new Compiled(
+      device,
+      plan,
+      resources,
+      pool,
+      tensors,
+      outputs,
+      gradients,
+    );
+  }
+
+  /** Labels of the plan's dispatches. */
+  get dispatches(): readonly string[] {
+    return this.plan.dispatches.map(({ label }) => label);
+  }
+
+  /** Replaces the words of an input. */
+  write(input: number, words: ArrayBuffer | Float32Array<ArrayBuffer>): void {
+    const buffer = this.resources.get(`input ${input}`)!;
+    this.device.gpu.queue.writeBuffer(buffer, 0, words);
+  }
+
+  async run(): Promise<void> {
+    await this.plan.run();
+  }
+
+  /** The bits of an input, output or gradient. */
+  async words(tensor: Tensor): Promise<Uint32Array> {
+    const { storage } = tensor;
+    const { buffer, offset } =
+      storage.kind === "resource"
+        ? { buffer: this.resources.get(storage.name)!, offset: 0 }
+        : this.plan.slice(tensor);
+    const words = wordsOf(tensor);
+    const bytes = await this.device.read(
+      buffer,
+      offset,
+      Math.ceil(words / 4) * 16,
+    );
+    return new Uint32Array(bytes, 0, words);
+  }
+
+  /** The logical values of an input, output or gradient. */
+  async read(tensor: Tensor): Promise<Ref> {
+    const { buffer } = await this.words(tensor);
+    return unpack(new Float32Array(buffer), tensor);
+  }
+
+  destroy(): void {
+    this.pool.destroy();
+    for (const buffer of this.resources.values()) buffer.destroy();
+  }
 }
 
 export interface GraphRun {
@@ -102,102 +246,34 @@ export interface GraphRun {
   /** In the order of the inputs; undefined where none was asked for. */
   readonly gradients: (Ref | undefined)[];
   readonly dispatches: readonly string[];
+  /** The inputs after the run, for ops that write in place; empty unless asked for. */
+  readonly inputsAfter: Ref[];
 }
 
-const fourD = (shape: readonly number[]): Shape =>
-  [...Array<number>(4 - shape.length).fill(1), ...shape] as unknown as Shape;
-
 /**
- * Builds a graph on the inputs, runs it, and reads its outputs and the inputs' gradients for the given upstream gradient
- * of output 0. Input buffers stay readable through `inputs` of the callback (for ops that write in place).
+ * Builds a graph on the inputs, runs it once, and reads its outputs and the inputs' gradients for the given upstream
+ * gradient of output 0.
  */
 export async function runGraph(
   inputs: readonly Input[],
-  build: (graph: Graph, inputs: Tensor[]) => Tensor[],
-  options: {
-    upstream?: Ref;
-    target?: KernelTarget;
-    fuse?: boolean;
-    keepInputs?: boolean;
-  } = {},
-): Promise<GraphRun & { inputsAfter: Ref[] }> {
-  const device = await testDevice();
-  const graph = new Graph();
-  const resources = new Map<string, GPUBuffer>();
-  const add = (name: string, { values, layout, words }: Input): Tensor => {
-    const shape = fourD(values.shape);
-    const data = words ?? pack(values, shape, layout);
-    const usage =
-      GPUBufferUsage.STORAGE |
-      GPUBufferUsage.UNIFORM |
-      GPUBufferUsage.COPY_SRC |
-      GPUBufferUsage.COPY_DST;
-    const buffer = device.buffer(
-      name,
-      Math.max(16, Math.ceil(data.byteLength / 16) * 16),
-      usage,
-    );
-    device.gpu.queue.writeBuffer(buffer, 0, data as GPUAllowSharedBufferSource);
-    resources.set(name, buffer);
-    return graph.external(name, shape, layout, { kind: "resource", name });
-  };
-  const tensors = inputs.map((input, i) => add(`input ${i}`, input));
-  const outputs = build(graph, tensors);
-  if (options.fuse) fuseForward(graph, outputs.slice(1));
-  const wanted = tensors.filter((_, i) => inputs[i]!.gradient);
-  let gradients = new Map<Tensor, Tensor>();
-  if (options.upstream) {
-    const seed = add("upstream", {
-      values: options.upstream,
-      layout: outputs[0]!.layout,
-    });
-    gradients = differentiate(graph, outputs[0]!, seed, wanted).gradients;
-  }
-  const wantedGradients = tensors.map((tensor, i) =>
-    inputs[i]!.gradient ? gradients.get(tensor) : undefined,
-  );
-  const keep = [
-    ...outputs,
-    ...wantedGradients.filter((tensor) => tensor !== undefined),
-  ];
-  if (options.fuse) fuseBackward(graph, keep);
-  const pool = new BufferPool();
-  const store = new ParameterStore();
-  const plan = await Plan.compile(device, graph, {
-    store,
-    resources,
-    pool,
-    keep,
-    ...(options.target && { target: options.target }),
-  });
-  await plan.run();
-  const read = async (tensor: Tensor): Promise<Ref> => {
-    const { storage } = tensor;
-    const { buffer, offset } =
-      storage.kind === "resource"
-        ? { buffer: resources.get(storage.name)!, offset: 0 }
-        : plan.slice(tensor);
-    const bytes = await device.read(
-      buffer,
-      offset,
-      Math.ceil(wordsOf(tensor) / 4) * 16,
-    );
-    return unpack(new Float32Array(bytes), tensor);
-  };
-  const result = {
-    outputs: [] as Ref[],
-    gradients: [] as (Ref | undefined)[],
-    dispatches: plan.dispatches.map(({ label }) => label),
-    inputsAfter: [] as Ref[],
-  };
-  for (const tensor of outputs) result.outputs.push(await read(tensor));
-  for (const tensor of wantedGradients)
-    result.gradients.push(tensor && (await read(tensor)));
+  build: Build,
+  options: RunOptions & { readonly keepInputs?: boolean } = {},
+): Promise<GraphRun> {
+  const compiled = await Compiled.make(inputs, build, options);
+  await compiled.run();
+  const outputs: Ref[] = [];
+  const gradients: (Ref | undefined)[] = [];
+  const inputsAfter: Ref[] = [];
+  for (const tensor of compiled.outputs)
+    outputs.push(await compiled.read(tensor));
+  for (const tensor of compiled.gradients)
+    gradients.push(tensor && (await compiled.read(tensor)));
   if (options.keepInputs)
-    for (const tensor of tensors) result.inputsAfter.push(await read(tensor));
-  pool.destroy();
-  for (const buffer of resources.values()) buffer.destroy();
-  return result;
+    for (const tensor of compiled.inputs)
+      inputsAfter.push(await compiled.read(tensor));
+  const { dispatches } = compiled;
+  compiled.destroy();
+  return { outputs, gradients, dispatches, inputsAfter };
 }
 
 /** The largest c in |error| ≤ c·terms·eps·magnitude. */

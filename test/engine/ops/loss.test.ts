@@ -1,0 +1,157 @@
+import { describe, expect, it } from "vitest";
+import { ShapeError } from "../../../src/engine/errors.js";
+import { crossEntropy, mean } from "../../../src/engine/ops/loss.js";
+import { softmaxCrossEntropy } from "../../reference/softmax-cross-entropy.js";
+import { map, ref, type Ref, type Sum } from "../../reference/tensor.js";
+import { factor, random, runGraph, wordsInput } from "../harness.js";
+
+/**
+ * What WGSL allows exp and log beyond correct rounding (section "Floating point accuracy": exp 3 + 2|x| units in the last
+ * place, log 3 or 2^-21 absolutely, so 8 units of 2^-24 near 1), as terms on top of the sum's own.
+ */
+const transcendental = 10;
+
+const allowing = (sum: Sum, terms: number): Sum => ({
+  ...sum,
+  terms: sum.terms + terms,
+});
+
+/** exp of −160 is 0 in f32. Over the terms and eps of any row here, this allows an error of 2^-126, the least normal. */
+const underflow = 2 ** -102;
+
+/** Gradient rows times the upstream gradient of each row. */
+function scaled(gradient: Sum, upstream: (row: number) => number): Sum {
+  const classes = gradient.value.shape[1]!;
+  const times = (values: Ref, f: (v: number) => number) =>
+    map(values, (v, i) => v * f(upstream(Math.floor(i / classes))));
+  return {
+    value: times(gradient.value, (v) => v),
+    magnitude: map(times(gradient.magnitude, Math.abs), (v) => v + underflow),
+    terms: gradient.terms + transcendental,
+  };
+}
+
+describe("crossEntropy and mean", () => {
+  it.each([
+    { samples: 5, classes: 7, labelSmoothing: 0, scale: 3 },
+    { samples: 5, classes: 7, labelSmoothing: 0.1, scale: 80 },
+    { samples: 130, classes: 100, labelSmoothing: 0.1, scale: 5 },
+    { samples: 1, classes: 100, labelSmoothing: 0, scale: 80 },
+    { samples: 3, classes: 1, labelSmoothing: 0.1, scale: 80 },
+  ])(
+    "$samples samples, $classes classes, smoothing $labelSmoothing, logits to ±$scale",
+    async ({ samples, classes, labelSmoothing, scale }) => {
+      const logits = map(random([samples, 1, 1, classes], 1), (v) =>
+        Math.fround(scale * v),
+      );
+      const labels = Uint32Array.from(
+        { length: samples },
+        (_, i) => (i * 37) % classes,
+      );
+      const rows = ref([samples, classes], logits.data);
+      const inputs = [
+        { values: logits, layout: "nhwc" as const, gradient: true },
+        wordsInput(labels),
+      ];
+
+      const upstream = Math.fround(-0.7);
+      const run = await runGraph(
+        inputs,
+        (graph, tensors) => {
+          const losses = graph.apply(crossEntropy, tensors, { labelSmoothing });
+          return [graph.apply(mean, [losses], {}), losses];
+        },
+        { upstream: ref([1], [upstream]) },
+      );
+      const expected = softmaxCrossEntropy(rows, labels, { labelSmoothing });
+      const { loss } = expected;
+      expect(
+        factor(run.outputs[1], allowing(loss, transcendental)),
+      ).toBeLessThan(1);
+      const sum = loss.magnitude.data.reduce((a, b) => a + b, 0);
+      const total: Sum = {
+        value: ref([1], [expected.mean]),
+        magnitude: ref([1], [sum / samples]),
+        terms: classes + samples + transcendental,
+      };
+      expect(factor(run.outputs[0], total)).toBeLessThan(1);
+      expect(
+        factor(
+          run.gradients[0],
+          scaled(expected.gradient, () => upstream),
+        ),
+      ).toBeLessThan(1);
+
+      const each = random([samples], 2);
+      const apart = await runGraph(
+        inputs,
+        (graph, tensors) => [
+          graph.apply(crossEntropy, tensors, { labelSmoothing }),
+        ],
+        { upstream: each },
+      );
+      const { gradient } = softmaxCrossEntropy(rows, labels, {
+        labelSmoothing,
+        divisor: 1,
+      });
+      expect(
+        factor(
+          apart.gradients[0],
+          scaled(gradient, (row) => each.data[row]!),
+        ),
+      ).toBeLessThan(1);
+    },
+  );
+
+  it("turns a NaN logit into a NaN loss and gradient, not into a number", async () => {
+    const logits = ref([2, 1, 1, 3], [1, NaN, 2, 1, 2, 3]);
+    const run = await runGraph(
+      [{ values: logits, layout: "nhwc", gradient: true }, wordsInput([0, 1])],
+      (graph, tensors) => {
+        const losses = graph.apply(crossEntropy, tensors, {
+          labelSmoothing: 0,
+        });
+        return [graph.apply(mean, [losses], {}), losses];
+      },
+      { upstream: ref([1], [1]) },
+    );
+    expect(run.outputs[0]!.data[0]).toBeNaN();
+    expect([...run.outputs[1]!.data].map(Number.isNaN)).toEqual([true, false]);
+    expect([...run.gradients[0]!.data].map(Number.isNaN)).toEqual([
+      ...[true, true, true],
+      ...[false, false, false],
+    ]);
+  });
+
+  it.each([
+    {
+      shape: [2, 2, 1, 3],
+      labels: 2,
+      labelSmoothing: 0,
+      message: /logits must/,
+    },
+    { shape: [2, 1, 1, 3], labels: 3, labelSmoothing: 0, message: /3 labels/ },
+    {
+      shape: [2, 1, 1, 3],
+      labels: 2,
+      labelSmoothing: 1.1,
+      message: /in \[0, 1\]/,
+    },
+  ])(
+    "refuses $shape with $labels labels, smoothing $labelSmoothing",
+    async ({ shape, labels, labelSmoothing, message }) => {
+      const building = () =>
+        runGraph(
+          [
+            { values: ref(shape), layout: "nhwc" },
+            wordsInput(new Uint32Array(labels)),
+          ],
+          (graph, tensors) => [
+            graph.apply(crossEntropy, tensors, { labelSmoothing }),
+          ],
+        );
+      await expect(building()).rejects.toThrow(ShapeError);
+      await expect(building()).rejects.toThrow(message);
+    },
+  );
+});
