@@ -3,7 +3,12 @@
  * dx = γ/σ · (dy − Σdy/m − x̂·Σ(dy·x̂)/m), with x̂ = (x − mean)/σ and m rows (Ioffe & Szegedy 2015, in PyTorch's form).
  */
 import { wgsl } from "wgsl-preprocessor/wgsl-preprocessor.js";
-import { chunkCount, chunkLoop, type RowChunks } from "./batch-norm.wgsl.js";
+import {
+  chunkCount,
+  chunkLoop,
+  mergeLoop,
+  type RowChunks,
+} from "./batch-norm.wgsl.js";
 import { elementwiseMain, storage } from "./common.js";
 
 /** Bindings: 0 dy, 1 x, 2 statistics, 3 partials `[chunks][Σdy, Σdy·x̂][C]`. Dispatch: elementwiseGrid(chunks·C/4). */
@@ -40,11 +45,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
   let c = group.x;
   var sum = vec4<f32>();
   var product = vec4<f32>();
-  for (var chunk = local.x; chunk < ${chunkCount(chunks)}u; chunk += ${mergeLanes}u) {
-    let at = chunk * ${2 * columns4}u + c;
-    sum += partials[at];
-    product += partials[at + ${columns4}u];
-  }
+  ${mergeLoop(
+    chunks,
+    "var part = array<vec4<f32>, 2>();",
+    `let at = chunk * ${2 * columns4}u + c;
+      part[0] += partials[at];
+      part[1] += partials[at + ${columns4}u];`,
+    "sum += part[0]; product += part[1];",
+  )}
 #if ${mergeLanes > 1}
   lanes[local.x][0] = sum;
   lanes[local.x][1] = product;

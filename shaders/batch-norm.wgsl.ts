@@ -34,6 +34,29 @@ export function chunkLoop(
   }`;
 }
 
+/** Partials that a lane merges among themselves before they join the rest. */
+const mergeGroup = 32;
+
+/**
+ * A lane's loop over the partials `chunk`: in groups, so that the rounding error grows with the root of the group and of
+ * the number of groups rather than with the number of partials.
+ */
+export function mergeLoop(
+  chunks: RowChunks,
+  open: string,
+  body: string,
+  close: string,
+): string {
+  const { mergeLanes: lanes } = chunks;
+  return `for (var first = local.x; first < ${chunkCount(chunks)}u; first += ${lanes * mergeGroup}u) {
+    ${open}
+    for (var chunk = first; chunk < min(first + ${lanes * mergeGroup}u, ${chunkCount(chunks)}u); chunk += ${lanes}u) {
+      ${body}
+    }
+    ${close}
+  }`;
+}
+
 /** Bindings: 0 x, 1 partials `[chunks][mean, M2][C]`. Dispatch: elementwiseGrid(chunks·C/4). Reads x once. */
 export function batchNormStatistics(chunks: RowChunks): string {
   const { columns4 } = chunks;
@@ -70,7 +93,6 @@ export function batchNormMerge({
   momentum,
 }: BatchNormMergeOptions): string {
   const { rows, columns4, rowsPerChunk, mergeLanes } = chunks;
-  const count = chunkCount(chunks);
   return wgsl`${storage(0, "read", "partials")}
 ${storage(1, "read_write", "statistics")}
 ${storage(2, "read_write", "running_mean")}
@@ -94,11 +116,14 @@ var<workgroup> lanes: array<Moments, ${mergeLanes}>;
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
   let c = group.x;
   var all = Moments();
-  for (var chunk = local.x; chunk < ${count}u; chunk += ${mergeLanes}u) {
-    let n = f32(min(${rowsPerChunk}u, ${rows}u - chunk * ${rowsPerChunk}u));
-    let at = chunk * ${2 * columns4}u + c;
-    all = merge(all, Moments(n, partials[at], partials[at + ${columns4}u]));
-  }
+  ${mergeLoop(
+    chunks,
+    "var part = Moments();",
+    `let n = f32(min(${rowsPerChunk}u, ${rows}u - chunk * ${rowsPerChunk}u));
+      let at = chunk * ${2 * columns4}u + c;
+      part = merge(part, Moments(n, partials[at], partials[at + ${columns4}u]));`,
+    "all = merge(all, part);",
+  )}
 #if ${mergeLanes > 1}
   lanes[local.x] = all;
   workgroupBarrier();

@@ -88,9 +88,9 @@ ${stepUniform(2)}
 ${storage(3, "read_write", "ids", "array<u32>")}
 ${storage(4, "read_write", "batch_labels", "array<u32>")}
 ${elementwiseMain(samples)}
-  let id = order[step.offset + i];
-  ids[i] = id;
-  batch_labels[i] = labels[id];
+  let image = order[step.offset + i];
+  ids[i] = image;
+  batch_labels[i] = labels[image];
 }`;
 }
 

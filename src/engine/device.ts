@@ -40,6 +40,7 @@ const softwareNames =
 
 export class Device {
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
+  readonly #layouts = new Map<string, GPUBindGroupLayout>();
   #failure: Error | undefined;
 
   private constructor(
@@ -133,26 +134,42 @@ export class Device {
     return buffer;
   }
 
-  /** Copies a range of a buffer back. Waits for all submitted work. */
-  async read(
+  /**
+   * Queues a copy of a range of a buffer, ordered after everything submitted so far. `read` waits for it; it holds
+   * nothing up until it is called.
+   */
+  stage(
     buffer: GPUBuffer,
     offset = 0,
     size = buffer.size - offset,
-  ): Promise<ArrayBuffer> {
+  ): { read: () => Promise<ArrayBuffer> } {
     const staging = this.buffer(
       "readback",
       size,
       GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
     );
-    try {
-      const encoder = this.gpu.createCommandEncoder();
-      encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
-      this.gpu.queue.submit([encoder.finish()]);
-      await this.#orFailure(staging.mapAsync(GPUMapMode.READ));
-      return staging.getMappedRange().slice(0);
-    } finally {
-      staging.destroy();
-    }
+    const encoder = this.gpu.createCommandEncoder();
+    encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
+    this.gpu.queue.submit([encoder.finish()]);
+    const read = async () => {
+      try {
+        await this.#orFailure(staging.mapAsync(GPUMapMode.READ));
+        this.check();
+        return staging.getMappedRange().slice(0);
+      } finally {
+        staging.destroy();
+      }
+    };
+    return { read };
+  }
+
+  /** Copies a range of a buffer back. Waits for all submitted work. */
+  read(
+    buffer: GPUBuffer,
+    offset = 0,
+    size = buffer.size - offset,
+  ): Promise<ArrayBuffer> {
+    return this.stage(buffer, offset, size).read();
   }
 
   /** Resolves when all submitted work is done. Rejects when the device was lost or reported an error. */
@@ -181,14 +198,39 @@ export class Device {
     return created;
   }
 
-  async #compile({ label, wgsl }: Dispatch): Promise<GPUComputePipeline> {
+  /** The bind group layout of a dispatch: by how it accesses its bindings, so that unused ones may stay. */
+  bindGroupLayout({ bindings }: Dispatch): GPUBindGroupLayout {
+    const key = bindings.map(({ access }) => access).join();
+    let layout = this.#layouts.get(key);
+    if (!layout) {
+      const types = {
+        read: "read-only-storage",
+        write: "storage",
+        uniform: "uniform",
+      } as const;
+      layout = this.gpu.createBindGroupLayout({
+        label: key,
+        entries: bindings.map(({ access }, binding) => ({
+          binding,
+          visibility: GPUShaderStage.COMPUTE,
+          buffer: { type: types[access] },
+        })),
+      });
+      this.#layouts.set(key, layout);
+    }
+    return layout;
+  }
+
+  async #compile(dispatch: Dispatch): Promise<GPUComputePipeline> {
+    const { label, wgsl } = dispatch;
+    const bindGroupLayouts = [this.bindGroupLayout(dispatch)];
     this.gpu.pushErrorScope("validation");
     const module = this.gpu.createShaderModule({ label, code: wgsl });
     const scope = this.gpu.popErrorScope();
     try {
       const pipeline = await this.gpu.createComputePipelineAsync({
         label,
-        layout: "auto",
+        layout: this.gpu.createPipelineLayout({ label, bindGroupLayouts }),
         compute: { module },
       });
       await scope;

@@ -20,7 +20,7 @@ export class KernelError extends Error {
     readonly shader: string,
   ) {
     super(
-      `${message}\n  op: ${op}\n  adapter: ${adapter}\n  shader:\n${numberLines(shader)}`,
+      `${message}\n  op: ${op}\n  adapter: ${adapter}${shader && `\n  shader:\n${numberLines(shader)}`}`,
     );
   }
 }

@@ -33,8 +33,8 @@ export interface Lowering {
   /** What the adapter is good at; ops choose kernel variants by it. */
   readonly target: KernelTarget;
   /** Temporary memory of the op: alive from its first dispatch that uses it to the last. */
-  scratch(label: string, words: number): Tensor;
-  emit(dispatch: Dispatch): void;
+  readonly scratch: (label: string, words: number) => Tensor;
+  readonly emit: (dispatch: Dispatch) => void;
 }
 
 /** The kernel family and limits that suit an adapter. */
@@ -104,7 +104,7 @@ export class Graph {
           kind: "planned",
         }),
       );
-    this.nodes.push({ op, inputs: [...inputs], outputs, attributes } as Node);
+    this.nodes.push({ op, inputs: [...inputs], outputs, attributes });
     return outputs;
   }
 

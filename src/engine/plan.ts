@@ -116,7 +116,7 @@ export class Plan {
             resource:
               slices.get(tensor) ?? externalSlice(tensor, store, resources),
           }));
-          const layout = pipelines[i]!.getBindGroupLayout(0);
+          const layout = device.bindGroupLayout(dispatches[i]!);
           return {
             pipeline: pipelines[i]!,
             workgroups,

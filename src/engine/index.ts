@@ -1,0 +1,32 @@
+/** tarnish/engine: a small WebGPU training engine. See docs/engine.md for a ten-line example. */
+export { type AdapterChoice, Device, openDevice } from "./device.js";
+export * from "./errors.js";
+export {
+  type Augmentation,
+  type HostImages,
+  ImageSource,
+  noAugmentation,
+} from "./image-source.js";
+export {
+  type Conv2dOptions,
+  type Model,
+  Network,
+  type PoolOptions,
+} from "./network.js";
+export { type ParameterSpec, ParameterStore } from "./parameters.js";
+export { Purpose, RandomStream } from "./random.js";
+export {
+  decodeSafetensors,
+  encodeSafetensors,
+  SafetensorsError,
+  type SafetensorsTensor,
+} from "./safetensors.js";
+export {
+  type BatchSource,
+  Evaluation,
+  type EvaluationResult,
+  Session,
+  type SessionOptions,
+  type TrainStep,
+} from "./session.js";
+export type { Shape, Tensor } from "./tensor.js";

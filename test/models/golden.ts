@@ -1,0 +1,65 @@
+/** Reads test/golden/<model>.safetensors (made by tools/golden/models_golden.py) and the records they were made from. */
+import { readFileSync } from "node:fs";
+import { decodeSafetensors } from "../../src/engine/safetensors.js";
+
+interface Settings {
+  readonly batch: number;
+  readonly momentum: number;
+  readonly weight_decay: number;
+  readonly nesterov: boolean;
+  readonly records: number;
+  readonly width: number;
+}
+
+/** PyTorch's own f32–f64 gap by quantity: losses absolute, everything else relative to the tensor's largest value. */
+type Gap = Readonly<Record<string, number>> & {
+  readonly loss_by_step: readonly number[];
+};
+
+export interface Golden {
+  readonly settings: Settings;
+  readonly gap: Gap;
+  /** All values under a prefix such as `init.`, without the prefix. */
+  group(prefix: string): Map<string, Float32Array>;
+  values(name: string): Float32Array;
+}
+
+export function readGolden(model: string): Golden {
+  const { tensors, metadata } = decodeSafetensors(
+    readFileSync(new URL(`../golden/${model}.safetensors`, import.meta.url)),
+  );
+  const values = (name: string): Float32Array => {
+    const tensor = tensors.get(name);
+    if (!(tensor?.data instanceof Float32Array))
+      throw new Error(`golden ${model} has no ${name}`);
+    return tensor.data;
+  };
+  return {
+    settings: JSON.parse(metadata["settings"]!) as Settings,
+    gap: JSON.parse(metadata["gap"]!) as Gap,
+    values,
+    group: (prefix) =>
+      new Map(
+        [...tensors.keys()]
+          .filter((name) => name.startsWith(prefix))
+          .map((name) => [name.slice(prefix.length), values(name)]),
+      ),
+  };
+}
+
+/** The first records of the embedded sample: images and labels. */
+export function readRecords(count: number): {
+  images: Uint8Array;
+  labels: Int32Array;
+} {
+  const bytes = readFileSync(
+    new URL("../../data/sample/data_batch_1.bin", import.meta.url),
+  );
+  const images = new Uint8Array(count * 3072);
+  const labels = new Int32Array(count);
+  for (let i = 0; i < count; i++) {
+    labels[i] = bytes[i * 3073]!;
+    images.set(bytes.subarray(i * 3073 + 1, (i + 1) * 3073), i * 3072);
+  }
+  return { images, labels };
+}
