@@ -1,11 +1,47 @@
 import { defineConfig } from "vitest/config";
 
+const slow = "test/**/*.slow.test.ts";
+
+/**
+ * Three suites: `fast` is what `npm test` runs; `slow` holds the files named *.slow.test.ts (whole trainings, kill and
+ * resume, other runtimes); `swiftshader` runs the engine's tests again on the bundled software adapter. An empty
+ * selection fails.
+ */
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
     // Software adapters use every core already: one file at a time keeps a GPU test's timeout meaningful.
     fileParallelism: false,
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "fast",
+          include: ["test/**/*.test.ts"],
+          exclude: [slow],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "slow",
+          include: [slow],
+          testTimeout: 900_000,
+          hookTimeout: 300_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "swiftshader",
+          include: ["test/engine/**/*.test.ts"],
+          exclude: [slow],
+          env: { TARNISH_ADAPTER: "swiftshader" },
+          testTimeout: 300_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
   },
 });

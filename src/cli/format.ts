@@ -27,7 +27,8 @@ export function formatPercent(share: number, digits = 1): string {
 /** A duration: "0.42 s", "42 s", "4 min 05 s", "3 h 07 min", "2 d 04 h". An unknown one is "?". */
 export function formatDuration(seconds: number): string {
   if (!Number.isFinite(seconds) || seconds < 0) return "?";
-  if (seconds < 9.95) return `${Number(seconds.toPrecision(2))} s`;
+  if (seconds < 9.95)
+    return `${Number(seconds.toFixed(seconds < 1 ? 2 : 1))} s`;
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole} s`;
   const two = (value: number) => String(Math.floor(value)).padStart(2, "0");

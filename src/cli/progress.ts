@@ -45,7 +45,8 @@ export interface Progress {
 
 /** Plain output: not more than one line in this time, the last lines excepted. */
 const QUIET_MS = 5000;
-const BAR_WIDTH = 24;
+/** A speed measured over less time than this says nothing. */
+const MIN_SECONDS = 0.5;
 
 /** Where the bars of one display go, and when the last plain line was written. */
 interface Display {
@@ -69,12 +70,18 @@ function createBars(stream: WriteStream): MultiBar {
   return new MultiBar({
     stream,
     format: (_options, _params, payload: { task: Task }) =>
-      payload.task.line(stream.columns),
+      payload.task.line(stream.columns || 80),
     fps: 5,
     clearOnComplete: true,
+    linewrap: true, // leaves the terminal's mode alone; the lines fit
     forceRedraw: true, // the time goes on when nothing else does
     gracefulExit: false, // Ctrl-C belongs to the command, which writes a checkpoint first
   });
+}
+
+function drawBar(share: number, width: number): string {
+  const filled = Math.round(share * width);
+  return `[${"=".repeat(filled)}${" ".repeat(width - filled)}]`;
 }
 
 class Task implements Progress {
@@ -154,27 +161,29 @@ class Task implements Progress {
     return (this.#done - this.#start) / this.#seconds;
   }
 
-  /** The line as it stands; with a bar in it when the terminal's width is given, and never wider than that. */
+  /** The line as it stands. With a terminal's width: with as much of a bar as there is room for, and never wider. */
   line(columns?: number): string {
     const { total, unit, label } = this.#options;
     const share = total > 0 ? Math.min(1, this.#done / total) : 1;
-    const filled = Math.round(share * BAR_WIDTH);
-    const bar = `[${"=".repeat(filled)}${" ".repeat(BAR_WIDTH - filled)}] `;
     const left = (total - this.#done) / this.#averageRate;
-    const parts = [
-      `${columns === undefined ? "" : bar}${formatPercent(share, 0)}`,
+    const text = [
+      formatPercent(share, 0),
       `${formatCount(Math.floor(this.#done))} of ${formatCount(total)} ${unit}`,
       ...this.#speedAndLoss(),
       `ETA ${formatDuration(left)}`,
-    ];
-    // On a terminal the parent's bar is in sight; in plain lines the child says how far the whole is.
-    const whole =
-      columns === undefined && this.#parent ? this.#parent.#position() : "";
-    const text = `${whole}${label}: ${parts.join(", ")}`;
-    return columns === undefined ? text : text.slice(0, columns - 1);
+    ].join(", ");
+    if (columns === undefined) {
+      // On a terminal the parent's bar is in sight; a plain line says how far the whole is.
+      const whole = this.#parent?.position() ?? "";
+      return `${whole}${label}: ${text}`;
+    }
+    const room = columns - `${label} [] ${text} `.length;
+    const bar = room < 6 ? "" : `${drawBar(share, Math.min(room, 24))} `;
+    return `${label} ${bar}${text}`.slice(0, columns - 1);
   }
 
-  #position(): string {
+  /** How far it is, in brackets, before the lines of its children. */
+  position(): string {
     return `[${formatCount(Math.floor(this.#done))} of ${formatCount(this.#options.total)} ${this.#options.unit}] `;
   }
 
@@ -193,12 +202,13 @@ class Task implements Progress {
   }
 
   #speedAndLoss(): string[] {
-    const { loss, rate = this.#averageRate } = this.#fields;
+    const { loss } = this.#fields;
+    const measured =
+      this.#seconds < MIN_SECONDS ? undefined : this.#averageRate;
+    const rate = this.#fields.rate ?? measured ?? 0;
     return [
       // Runs of a sweep take minutes: their speed says nothing that the ETA does not.
-      ...(rate >= 0.5 && Number.isFinite(rate)
-        ? [formatRate(rate, this.#options.unit)]
-        : []),
+      ...(rate >= 0.5 ? [formatRate(rate, this.#options.unit)] : []),
       ...(loss === undefined ? [] : [`loss ${formatNumber(loss)}`]),
     ];
   }

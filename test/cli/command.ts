@@ -1,0 +1,86 @@
+/** Runs the real `tarnish` command in a process of its own, from a build that is no older than the sources. */
+import { spawnSync } from "node:child_process";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll } from "vitest";
+import { packageRoot } from "../../src/data/node-root.js";
+
+const root = packageRoot();
+const main = join(root, "dist", "src", "cli", "main.js");
+
+export interface CommandResult {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** The newest change below a folder, in milliseconds. */
+function newest(folder: string): number {
+  return Math.max(
+    ...readdirSync(folder, { recursive: true, encoding: "utf8" }).map(
+      (name) => statSync(join(folder, name)).mtimeMs,
+    ),
+  );
+}
+
+let built = false;
+
+/** Builds dist where it is missing or older than a source: a few seconds, once. */
+function build(): void {
+  if (built) return;
+  const sources = Math.max(
+    ...["src", "shaders"].map((folder) => newest(join(root, folder))),
+  );
+  if (!existsSync(main) || statSync(main).mtimeMs < sources) {
+    const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
+    const { status, stdout } = spawnSync(
+      process.execPath,
+      [tsc, "-p", "tsconfig.build.json"],
+      { cwd: root, encoding: "utf8" },
+    );
+    if (status !== 0) throw new Error(`the build failed:\n${stdout}`);
+  }
+  built = true;
+}
+
+/** Runs `tarnish <args>` in `cwd` to its end. */
+export function tarnish(
+  args: readonly string[],
+  options: { cwd?: string; env?: Record<string, string> } = {},
+): CommandResult {
+  build();
+  const { status, stdout, stderr, error } = spawnSync(
+    process.execPath,
+    [main, ...args],
+    {
+      cwd: options.cwd ?? root,
+      env: { ...process.env, ...options.env },
+      encoding: "utf8",
+      timeout: 300_000,
+    },
+  );
+  if (error) throw error;
+  return { code: status, stdout, stderr };
+}
+
+/** What tarnish itself said on stderr, without the lines that the GPU driver's native code adds. */
+export function complaint({ stderr }: CommandResult): string {
+  const start = stderr.search(/^tarnish: /m);
+  return start < 0 ? "" : stderr.slice(start).trimEnd();
+}
+
+/** A fresh folder for a test file, removed after its tests. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "tarnish-cli-"));
+  afterAll(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return folder;
+}
