@@ -103,10 +103,16 @@ describe("crossEntropy and mean", () => {
     },
   );
 
-  it("turns a NaN logit into a NaN loss and gradient, not into a number", async () => {
-    const logits = ref([2, 1, 1, 3], [1, NaN, 2, 1, 2, 3]);
+  it("lets no damaged logit become a finite loss or gradient", async () => {
+    const logits = ref(
+      [4, 1, 1, 3],
+      [...[1, NaN, 2], ...[1, 2, 3], ...[Infinity, 1, 2], ...[NaN, NaN, NaN]],
+    );
     const run = await runGraph(
-      [{ values: logits, layout: "nhwc", gradient: true }, wordsInput([0, 1])],
+      [
+        { values: logits, layout: "nhwc", gradient: true },
+        wordsInput([0, 1, 1, 2]),
+      ],
       (graph, tensors) => {
         const losses = graph.apply(crossEntropy, tensors, {
           labelSmoothing: 0,
@@ -115,12 +121,15 @@ describe("crossEntropy and mean", () => {
       },
       { upstream: ref([1], [1]) },
     );
-    expect(run.outputs[0]!.data[0]).toBeNaN();
-    expect([...run.outputs[1]!.data].map(Number.isNaN)).toEqual([true, false]);
-    expect([...run.gradients[0]!.data].map(Number.isNaN)).toEqual([
-      ...[true, true, true],
-      ...[false, false, false],
-    ]);
+    // WGSL leaves open whether NaN or Inf comes out of exp(NaN): SwiftShader gives Inf, lavapipe NaN.
+    const finite = (values: Float64Array) => [...values].map(Number.isFinite);
+    expect(finite(run.outputs[0]!.data)).toEqual([false]);
+    expect(finite(run.outputs[1]!.data)).toEqual([false, true, false, false]);
+    const rows = finite(run.gradients[0]!.data);
+    const wholeRows = [0, 3, 6, 9].map((at) =>
+      rows.slice(at, at + 3).every(Boolean),
+    );
+    expect(wholeRows).toEqual([false, true, false, false]);
   });
 
   it.each([
