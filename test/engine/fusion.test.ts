@@ -157,4 +157,42 @@ describe("fusion", () => {
     // What remains are the sums of the gradients of weights that two layers share here.
     expect(count(apart, "add") - count(fused, "add")).toBeGreaterThanOrEqual(1);
   });
+
+  const step = (op: Step["op"], a = 0, b = 0): Step => ({ op, a, b });
+  it.each([
+    ["a sum behind a ReLU", [step("norm"), step("relu"), step("add", 0, 2)]],
+    ["two sums", [step("norm"), step("add", 0, 1), step("add", 0, 2)]],
+    [
+      "the sum of a tensor and itself",
+      [step("norm"), step("add"), step("relu")],
+    ],
+    [
+      "the sum of two batch norms",
+      [step("norm"), step("norm", 1), step("add", 0, 1)],
+    ],
+    [
+      "a ReLU's two users",
+      [step("conv3"), step("relu"), step("pool"), step("add", 0, 1)],
+    ],
+    [
+      "a pooled ReLU behind a ReLU",
+      [step("relu"), step("pool"), step("relu"), step("pool")],
+    ],
+    [
+      "three uses of x",
+      [step("conv3"), step("conv1", 1), step("add", 0, 1), step("add", 0, 3)],
+    ],
+    [
+      "a gradient sum behind a mask",
+      [
+        step("norm"),
+        step("relu"),
+        step("conv3"),
+        step("conv1", 1),
+        step("add", 0, 1),
+      ],
+    ],
+  ] as const)("computes %s as without fusion", async (_, list) => {
+    await compare(list, false);
+  });
 });
