@@ -3,32 +3,32 @@
  * The `tarnish` command: reads the command line, runs one subcommand and turns what happened into an exit code: 0 done,
  * 1 ran and something failed (a command sets process.exitCode), 2 the request was wrong.
  */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { argv, exit, stderr } from "node:process";
 import { Command } from "commander";
-import { packageRoot } from "../data/node-root.js";
+import * as demo from "./commands/demo.js";
 import * as doctor from "./commands/doctor.js";
+import * as evaluate from "./commands/eval.js";
 import * as poison from "./commands/poison.js";
+import * as train from "./commands/train.js";
 import { debugDetails, describeFailure } from "./errors.js";
 import { exitOnClosedPipe, flushOutput } from "./output.js";
+import { version } from "./version.js";
 
 /** In the order of the help. A command's module registers it and loads what it needs only when it runs. */
-const commands = [poison, doctor];
+const commands = [demo, train, evaluate, poison, doctor];
 
 const examples = `
 Examples:
+  tarnish demo
+      a first study on the embedded sample, with a report, in a few minutes
+  tarnish train --model resnet8 --noise 0.4 --out runs/noisy
+      one network on 40 % noisy labels
   tarnish poison --noise 0.2 --out poisoned
       labels of the embedded sample with 20 % noise, as .npy and .csv
   tarnish doctor
       the GPU adapter in use, its limits, and how fast it is
 
 'tarnish <command> --help' explains a command. Exit codes: 0 done, 1 something failed, 2 the request was wrong.`;
-
-function version(): string {
-  const text = readFileSync(join(packageRoot(), "package.json"), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
-}
 
 function createProgram(): Command {
   const program = new Command("tarnish")

@@ -41,6 +41,8 @@ const softwareNames =
 export class Device {
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
+  /** Free readback buffers by size: Dawn keeps a record of every buffer ever made, so they are made once. */
+  readonly #staging = new Map<number, GPUBuffer[]>();
   #failure: Error | undefined;
 
   private constructor(
@@ -143,22 +145,25 @@ export class Device {
     offset = 0,
     size = buffer.size - offset,
   ): { read: () => Promise<ArrayBuffer> } {
-    const staging = this.buffer(
-      "readback",
-      size,
-      GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-    );
+    const staging =
+      this.#staging.get(size)?.pop() ??
+      this.buffer(
+        "readback",
+        size,
+        GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+      );
     const encoder = this.gpu.createCommandEncoder();
     encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
     this.gpu.queue.submit([encoder.finish()]);
     const read = async () => {
-      try {
-        await this.#orFailure(staging.mapAsync(GPUMapMode.READ));
-        this.check();
-        return staging.getMappedRange().slice(0);
-      } finally {
-        staging.destroy();
-      }
+      await this.#orFailure(staging.mapAsync(GPUMapMode.READ));
+      this.check();
+      const copy = staging.getMappedRange().slice(0);
+      staging.unmap();
+      const free = this.#staging.get(size);
+      if (free) free.push(staging);
+      else this.#staging.set(size, [staging]);
+      return copy;
     };
     return { read };
   }

@@ -13,7 +13,10 @@ import {
   type PoisonRecord,
   type PoisonResult,
 } from "../../experiments/poison.js";
-import { requireFreshFolder, writeFolder } from "../files.js";
+import {
+  requireFreshFolder,
+  writeFolder,
+} from "../../experiments/node-files.js";
 import { formatCount, formatPercent } from "../format.js";
 import { commonOptions, shareOption } from "../options.js";
 import { createOutput, type Output } from "../output.js";

@@ -1,4 +1,4 @@
-/** Files that a command writes: never half of one under its final name. */
+/** Files as runs and commands write them: never half of one under its final name. Node and Deno only. */
 import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pid } from "node:process";

@@ -1,0 +1,195 @@
+/** `tarnish eval`: evaluates a run's weights, or any weights of a known model, on a data set. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { loadDataset } from "../../data/node-load.js";
+import { openDevice } from "../../engine/device.js";
+import { UserError } from "../../errors.js";
+import { evaluateWeights } from "../../experiments/evaluate-weights.js";
+import {
+  requireFreshFolder,
+  writeFolder,
+} from "../../experiments/node-files.js";
+import {
+  readFileOrRefuse,
+  writeEvaluation,
+} from "../../experiments/node-run.js";
+import { findModel, modelNames } from "../../models/registry.js";
+import { announceAdapter } from "../adapter.js";
+import { formatPercent } from "../format.js";
+import { choiceOption, commonOptions, positiveOption } from "../options.js";
+import { createOutput } from "../output.js";
+
+interface Options {
+  run?: string;
+  weights?: string;
+  model?: string;
+  width?: number;
+  data?: string;
+  coarse?: boolean;
+  trainLimit?: number;
+  testLimit?: number;
+  split: "test" | "train";
+  out?: string;
+  overwrite?: boolean;
+  adapter: string;
+  json?: boolean;
+}
+
+const examples = `
+Examples:
+  tarnish eval --run runs/lenet_sample_s0
+  tarnish eval --weights lenet.safetensors --model lenet --data cifar10 --out evaluated`;
+
+export function register(program: Command): void {
+  program
+    .command("eval")
+    .summary("evaluate weights on a data set")
+    .description(
+      "Evaluates a run's last weights, or a .safetensors file in PyTorch's names, on true labels.",
+    )
+    .option("--run <dir>", "a run folder: its last weights, model and data")
+    .option("--weights <file>", "a .safetensors file, with --model and --data")
+    .addOption(
+      choiceOption("--model <name>", "the network of --weights", modelNames),
+    )
+    .addOption(
+      positiveOption("--width <factor>", "the width of --weights' network"),
+    )
+    .option(
+      "--data <name|path>",
+      "sample, cifar10, cifar100, or a path (default: the run's)",
+    )
+    .addOption(commonOptions.coarse())
+    .addOption(commonOptions.trainLimit())
+    .addOption(commonOptions.testLimit())
+    .addOption(
+      choiceOption("--split <name>", "the images to evaluate", [
+        "test",
+        "train",
+      ]).default("test"),
+    )
+    .option(
+      "--out <dir>",
+      "also write summary.json, the tables and the logits there",
+    )
+    .addOption(commonOptions.overwrite())
+    .addOption(commonOptions.adapter())
+    .addOption(commonOptions.json())
+    .addHelpText("after", examples)
+    .action(run);
+}
+
+interface Subject {
+  readonly weights: string;
+  readonly model: string;
+  readonly width: number;
+  readonly data: string;
+  readonly coarse: boolean;
+  readonly trainLimit?: number | undefined;
+  readonly testLimit?: number | undefined;
+}
+
+/** What to evaluate, from --run's config.json or from --weights, --model and --data. */
+async function subjectOf(options: Options): Promise<Subject> {
+  const { run: folder, weights } = options;
+  if ((folder === undefined) === (weights === undefined)) {
+    throw new UserError(
+      "name either --run DIR or --weights FILE with --model M --data D",
+    );
+  }
+  if (weights !== undefined) {
+    if (!options.model || !options.data)
+      throw new UserError("--weights: needs --model and --data beside it");
+    const {
+      model,
+      data,
+      width = 1,
+      coarse = false,
+      trainLimit,
+      testLimit,
+    } = options;
+    return { weights, model, data, width, coarse, trainLimit, testLimit };
+  }
+  if (options.model !== undefined || options.width !== undefined) {
+    throw new UserError(
+      "--run: brings its own model; leave out --model and --width",
+    );
+  }
+  const path = join(folder!, "config.json");
+  const text = await readFile(path, "utf8").catch(() => {
+    throw new UserError(
+      `${folder!}: is no run folder (it has no readable config.json)`,
+    );
+  });
+  let config: Partial<Subject>;
+  try {
+    config = JSON.parse(text) as Partial<Subject>;
+  } catch {
+    throw new UserError(`${path}: is damaged (no JSON)`);
+  }
+  if (typeof config.model !== "string" || typeof config.data !== "string") {
+    throw new UserError(`${path}: names no model or no data`);
+  }
+  return {
+    weights: join(folder!, "checkpoints", "last.safetensors"),
+    model: config.model,
+    width: config.width ?? 1,
+    data: options.data ?? config.data,
+    coarse: options.coarse ?? config.coarse ?? false,
+    trainLimit: options.trainLimit ?? config.trainLimit,
+    testLimit: options.testLimit ?? config.testLimit,
+  };
+}
+
+async function run(options: Options): Promise<void> {
+  const output = createOutput(options);
+  const subject = await subjectOf(options);
+  const { model, width } = subject;
+  findModel(model, width);
+  if (options.out !== undefined)
+    await requireFreshFolder(options.out, options.overwrite ?? false);
+  const bytes = await readFileOrRefuse(subject.weights);
+  const loaded = await loadDataset(subject.data, subject);
+  const dataset =
+    options.split === "train" ? { ...loaded, test: loaded.train } : loaded;
+  const device = await openDevice(options.adapter);
+  announceAdapter(device, output);
+  const { metrics, logits } = await evaluateWeights(device, dataset, {
+    model,
+    width,
+    bytes,
+    path: subject.weights,
+  });
+  const { loss, top1, top5, ece, count } = metrics;
+  const summary = {
+    model,
+    data: subject.data,
+    split: options.split,
+    weights: subject.weights,
+    adapter: device.adapterName,
+    count,
+    loss,
+    top1,
+    top5,
+    ece,
+  };
+  if (options.out !== undefined) {
+    await writeFolder(options.out, {
+      "summary.json": `${JSON.stringify(summary, undefined, 2)}\n`,
+    });
+    await writeEvaluation(options.out, dataset, metrics, logits);
+  }
+  output.print(
+    `${model} on ${count} ${options.split} images: top-1 ${formatPercent(top1)}` +
+      `${top5 === null ? "" : `, top-5 ${formatPercent(top5)}`}, loss ${loss.toFixed(4)}, calibration error ${formatPercent(ece)}`,
+  );
+  for (const { index, tpr, precision, ap } of metrics.perClass) {
+    output.print(
+      `  ${dataset.classNames[index]!.padEnd(16)} recall ${formatPercent(tpr).padStart(6)}  ` +
+        `precision ${formatPercent(precision).padStart(6)}  AP ${formatPercent(ap).padStart(6)}`,
+    );
+  }
+  if (options.out !== undefined) output.print(`written to ${options.out}`);
+  output.result(summary);
+}

@@ -1,0 +1,271 @@
+/** `tarnish train`: one training run into a run folder. */
+import { join } from "node:path";
+import type { Command } from "commander";
+import { loadDataset } from "../../data/node-load.js";
+import { openDevice } from "../../engine/device.js";
+import { UserError } from "../../errors.js";
+import { requireFreshFolder } from "../../experiments/node-files.js";
+import { trainToFolder } from "../../experiments/node-run.js";
+import { noiseKinds, parseNoiseKind } from "../../experiments/poison.js";
+import {
+  defaultSettings,
+  resolveSettings,
+  type TrainSettings,
+} from "../../experiments/settings.js";
+import { modelNames } from "../../models/registry.js";
+import { announceAdapter } from "../adapter.js";
+import {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatPercent,
+} from "../format.js";
+import {
+  choiceOption,
+  commonOptions,
+  integerOption,
+  nonNegativeOption,
+  positiveOption,
+  shareOption,
+} from "../options.js";
+import { createOutput } from "../output.js";
+import { createProgress, type Progress } from "../progress.js";
+import { version } from "../version.js";
+
+type Options = Partial<Omit<TrainSettings, "noiseKind">> & {
+  noiseKind: string;
+  adapter: string;
+  out?: string;
+  overwrite?: boolean;
+  json?: boolean;
+};
+
+const examples = `
+Examples:
+  tarnish train
+      LeNet on the embedded sample, 30 epochs
+  tarnish train --model resnet8 --data cifar10 --epochs 20 --noise 0.4 --noise-kind uniform --out runs/noisy
+  tarnish train --model shallow --width 0.5 --keep 0.7 --augment none --seed 3`;
+
+/** Options that say how a model is trained; a sweep's jobs take the same. */
+export function addTrainingOptions(command: Command): Command {
+  const d = defaultSettings;
+  return command
+    .addOption(
+      choiceOption("--model <name>", "the network", modelNames).default(
+        d.model,
+      ),
+    )
+    .addOption(
+      positiveOption(
+        "--width <factor>",
+        "scales the channels of shallow and resnet8",
+      ).default(d.width),
+    )
+    .addOption(commonOptions.data())
+    .addOption(commonOptions.coarse())
+    .addOption(commonOptions.trainLimit())
+    .addOption(commonOptions.testLimit())
+    .addOption(
+      integerOption("--epochs <n>", "passes over the training set", {
+        min: 1,
+      }).default(d.epochs),
+    )
+    .addOption(
+      integerOption(
+        "--batch <n>",
+        "images per step; an epoch's smaller last batch is trained on too",
+        { min: 1 },
+      ).default(d.batch),
+    )
+    .addOption(
+      positiveOption(
+        "--lr <rate>",
+        "peak learning rate (default: the model's own)",
+      ),
+    )
+    .addOption(
+      nonNegativeOption("--momentum <m>", "momentum of SGD").default(
+        d.momentum,
+      ),
+    )
+    .addOption(
+      nonNegativeOption(
+        "--weight-decay <d>",
+        "L2 penalty, as in PyTorch's SGD",
+      ).default(d.weightDecay),
+    )
+    .option("--nesterov", "Nesterov momentum", d.nesterov)
+    .addOption(
+      nonNegativeOption(
+        "--warmup <epochs>",
+        "linear warm-up before the cosine decay",
+      ).default(d.warmup),
+    )
+    .addOption(
+      nonNegativeOption(
+        "--label-smoothing <s>",
+        "share of the target spread over all classes",
+      ).default(d.labelSmoothing),
+    )
+    .addOption(
+      shareOption(
+        "--noise <share>",
+        "share of each class that gets a noisy label",
+      ).default(d.noise),
+    )
+    .option("--noise-kind <kind>", noiseKinds.join(", "), d.noiseKind)
+    .addOption(
+      shareOption("--keep <share>", "share of each class that is kept").default(
+        d.keep,
+      ),
+    )
+    .addOption(
+      choiceOption("--augment <name>", "random changes to training images", [
+        "none",
+        "standard",
+        "study",
+      ]).default(d.augment),
+    )
+    .addOption(
+      choiceOption("--order <name>", "order of the images in an epoch", [
+        "shuffle",
+        "sequential",
+      ]).default(d.order),
+    )
+    .addOption(commonOptions.seed())
+    .option(
+      "--init <file>",
+      "initial weights, a .safetensors file in PyTorch's names",
+    )
+    .addOption(
+      choiceOption("--precision <p>", "arithmetic", ["f32"]).default(
+        d.precision,
+      ),
+    )
+    .addOption(
+      integerOption(
+        "--steps <n>",
+        "all optimiser steps, instead of epochs × batches",
+        { min: 1 },
+      ),
+    )
+    .addOption(
+      integerOption(
+        "--max-steps <n>",
+        "stop after so many steps, the schedule unchanged",
+        { min: 1 },
+      ),
+    )
+    .addOption(
+      integerOption("--eval-every <epochs>", "evaluate every so many epochs", {
+        min: 1,
+      }).default(d.evalEvery),
+    )
+    .addOption(
+      integerOption("--log-every <steps>", "log every so many steps", {
+        min: 1,
+      }).default(d.logEvery),
+    );
+}
+
+export function register(program: Command): void {
+  addTrainingOptions(
+    program
+      .command("train")
+      .summary("train one network into a run folder")
+      .description(
+        "Trains a network on clean, poisoned or reduced data and evaluates it on untouched labels.",
+      ),
+  )
+    .option("--out <dir>", "the run folder (default: runs/<what it is>)")
+    .addOption(commonOptions.overwrite())
+    .addOption(commonOptions.adapter())
+    .addOption(commonOptions.json())
+    .addHelpText("after", examples)
+    .action(run);
+}
+
+/** A folder name that says what the run is. */
+function defaultFolder({
+  model,
+  data,
+  noise,
+  noiseKind,
+  keep,
+  seed,
+}: TrainSettings): string {
+  const parts = [model, data.split(/[\\/]/).filter(Boolean).at(-1) ?? "data"];
+  if (noise > 0) parts.push(`${noiseKind}${noise}`);
+  if (keep < 1) parts.push(`keep${keep}`);
+  return join("runs", `${parts.join("_")}_s${seed}`);
+}
+
+async function run(options: Options): Promise<void> {
+  const output = createOutput(options);
+  const {
+    adapter,
+    out: given,
+    overwrite = false,
+    json = false,
+    noiseKind,
+    ...rest
+  } = options;
+  const settings = resolveSettings({
+    ...rest,
+    noiseKind: parseNoiseKind(noiseKind),
+  });
+  const out = given ?? defaultFolder(settings);
+  await requireFreshFolder(out, overwrite);
+  const dataset = await loadDataset(settings.data, settings);
+  if (settings.batch > dataset.train.count) {
+    throw new UserError(
+      `--batch ${settings.batch}: there are ${dataset.train.count} training images; take at most as many`,
+    );
+  }
+  const device = await openDevice(adapter);
+  announceAdapter(device, output);
+  let progress: Progress | undefined;
+  const summary = await trainToFolder({
+    device,
+    dataset,
+    settings,
+    out,
+    overwrite,
+    version: version(),
+    events: {
+      onStart: ({ session, course, images }) => {
+        const { plan, parameters } = session.memory;
+        output.print(
+          `${settings.model}: ${formatCount(session.store.parameterCount)} parameters, ` +
+            `${formatBytes(plan + parameters)} on the device; ${formatCount(images)} images, ${formatCount(course.lastStep)} steps`,
+        );
+        const total = Math.round(
+          (course.lastStep / course.stepsPerEpoch) * images,
+        );
+        progress = createProgress({
+          total,
+          unit: "images",
+          label: "training",
+          json,
+        });
+      },
+      onProgress: ({ images, imagesPerSecond, loss }) =>
+        progress?.update(images, { rate: imagesPerSecond, loss }),
+      onRecord: (record) => {
+        if (record.kind === "eval") {
+          progress?.log(
+            `epoch ${record.epoch}: top-1 ${formatPercent(record.top1)}, test loss ${record.loss.toFixed(3)}`,
+          );
+        }
+      },
+    },
+  }).finally(() => progress?.stop());
+  const { last, best, trainSeconds, imagesPerSecond } = summary;
+  output.print(
+    `top-1 ${formatPercent(last.top1)} after the last epoch (best ${formatPercent(best.top1)} in epoch ${best.epoch}); ` +
+      `${formatDuration(trainSeconds)} of training at ${Math.round(imagesPerSecond)} images/s`,
+  );
+  output.print(`run folder: ${out}`);
+  output.result({ out, ...summary });
+}

@@ -1,0 +1,55 @@
+/** Evaluates a file of weights on a data set's test images. Runs in a browser as in Node. */
+import type { Dataset } from "../data/types.js";
+import type { Device } from "../engine/device.js";
+import { ImageSource } from "../engine/image-source.js";
+import { Session } from "../engine/session.js";
+import { UserError } from "../errors.js";
+import { findModel } from "../models/registry.js";
+import { type Evaluation as Metrics, evaluateLogits } from "./metrics.js";
+import { decodeWeights } from "./weights.js";
+
+export interface WeightsFile {
+  readonly model: string;
+  readonly width: number;
+  readonly bytes: Uint8Array;
+  /** For messages. */
+  readonly path: string;
+}
+
+/** Metrics and logits `[n, C]`. Throws UserError where the weights do not fit the model or give no finite logits. */
+export async function evaluateWeights(
+  device: Device,
+  { test, classNames, imageSize, mean, std }: Dataset,
+  { model, width, bytes, path }: WeightsFile,
+): Promise<{ metrics: Metrics; logits: Float32Array }> {
+  const images = await ImageSource.upload(device, {
+    ...test,
+    imageSize,
+    mean,
+    std,
+  });
+  const classes = classNames.length;
+  const batch = Math.min(256, test.count);
+  const session = await Session.create(device, {
+    model: findModel(model, width).build(classes, width),
+    source: { kind: "images", images },
+    batch,
+  });
+  try {
+    session.store.write(
+      device,
+      decodeWeights(bytes, path, session.store.specs),
+    );
+    const evaluation = await session.evaluation(images, batch);
+    const { logits, invalid } = await evaluation.run();
+    evaluation.destroy();
+    if (invalid > 0)
+      throw new UserError(
+        `${path}: gives NaN or Inf on ${invalid} of ${test.count} images`,
+      );
+    return { logits, metrics: evaluateLogits(logits, test.labels, classes) };
+  } finally {
+    session.destroy();
+    images.destroy();
+  }
+}

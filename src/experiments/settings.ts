@@ -1,0 +1,128 @@
+/** What a training run is asked to do: the flags of `train` under their own names, with defaults, checked in one place. */
+import type { Augmentation } from "../engine/image-source.js";
+import { UserError } from "../errors.js";
+import { findModel } from "../models/registry.js";
+import type { NoiseKind } from "./poison.js";
+
+export const augmentations = {
+  none: { padding: 0, flip: false, distort: false },
+  standard: { padding: 4, flip: true, distort: false },
+  study: { padding: 2, flip: true, distort: true },
+} as const satisfies Record<string, Augmentation>;
+
+export type AugmentName = keyof typeof augmentations;
+
+/** Settings of a run; the names are those of the flags and of config.json. */
+export interface TrainSettings {
+  readonly model: string;
+  readonly width: number;
+  readonly data: string;
+  readonly coarse?: boolean | undefined;
+  readonly trainLimit?: number | undefined;
+  readonly testLimit?: number | undefined;
+  readonly epochs: number;
+  readonly batch: number;
+  readonly lr: number;
+  readonly momentum: number;
+  readonly weightDecay: number;
+  readonly nesterov: boolean;
+  /** Epochs of linear warm-up; fractions are fine. */
+  readonly warmup: number;
+  readonly labelSmoothing: number;
+  readonly noise: number;
+  readonly noiseKind: NoiseKind;
+  readonly keep: number;
+  readonly augment: AugmentName;
+  readonly order: "shuffle" | "sequential";
+  readonly seed: number;
+  /** All optimiser steps T instead of epochs × ceil(n / batch). */
+  readonly steps?: number | undefined;
+  /** Stop after so many optimiser steps; the schedule stays. */
+  readonly maxSteps?: number | undefined;
+  readonly init?: string | undefined;
+  readonly precision: "f32";
+  readonly evalEvery: number;
+  readonly logEvery: number;
+}
+
+export const defaultSettings = {
+  model: "lenet",
+  width: 1,
+  data: "sample",
+  epochs: 30,
+  batch: 128,
+  momentum: 0.9,
+  weightDecay: 5e-4,
+  nesterov: false,
+  warmup: 0,
+  labelSmoothing: 0,
+  noise: 0,
+  noiseKind: "shuffle",
+  keep: 1,
+  augment: "standard",
+  order: "shuffle",
+  seed: 0,
+  precision: "f32",
+  evalEvery: 1,
+  logEvery: 10,
+} as const satisfies Partial<TrainSettings>;
+
+/** Fills in the defaults and checks what can be checked without the data. Throws UserError. */
+export function resolveSettings(given: Partial<TrainSettings>): TrainSettings {
+  const model = findModel(given.model ?? defaultSettings.model, given.width);
+  const settings: TrainSettings = {
+    lr: model.learningRate,
+    ...defaultSettings,
+    ...defined(given),
+  };
+  if (settings.nesterov && settings.momentum === 0) {
+    throw new UserError("--nesterov: needs a --momentum above 0");
+  }
+  if (settings.momentum >= 1)
+    throw new UserError(
+      `--momentum: expected a number in [0, 1), got ${settings.momentum}`,
+    );
+  if (settings.labelSmoothing > 1) {
+    throw new UserError(
+      `--label-smoothing: expected a number in [0, 1], got ${settings.labelSmoothing}`,
+    );
+  }
+  return settings;
+}
+
+function defined(given: Partial<TrainSettings>): Partial<TrainSettings> {
+  return Object.fromEntries(
+    Object.entries<unknown>(given).filter(([, value]) => value !== undefined),
+  );
+}
+
+/** What the settings come to for a training set of `images` images. Throws UserError where nothing is left to do. */
+export interface Course {
+  readonly stepsPerEpoch: number;
+  /** T of the schedule, and the step after which training stops. */
+  readonly totalSteps: number;
+  readonly lastStep: number;
+  readonly warmupSteps: number;
+}
+
+export function planCourse(settings: TrainSettings, images: number): Course {
+  if (images === 0) {
+    throw new UserError(
+      `--keep ${settings.keep} leaves no training image; keep more`,
+    );
+  }
+  const stepsPerEpoch = Math.ceil(images / settings.batch);
+  const totalSteps = settings.steps ?? settings.epochs * stepsPerEpoch;
+  const warmupSteps = Math.round(settings.warmup * stepsPerEpoch);
+  if (warmupSteps >= totalSteps) {
+    throw new UserError(
+      `--warmup ${settings.warmup}: takes ${warmupSteps} of ${totalSteps} steps; leave some for training`,
+    );
+  }
+  return {
+    stepsPerEpoch,
+    totalSteps,
+    warmupSteps,
+    lastStep: Math.min(totalSteps, settings.maxSteps ?? totalSteps),
+  };
+}

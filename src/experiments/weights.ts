@@ -1,0 +1,96 @@
+/** Weights in .safetensors files under PyTorch's names and layouts, checked against a model tensor by tensor. */
+import type { ParameterSpec } from "../engine/parameters.js";
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  SafetensorsError,
+  type SafetensorsTensor,
+} from "../engine/safetensors.js";
+import { UserError } from "../errors.js";
+
+/** Values by PyTorch's names, each in PyTorch's layout. */
+export type Weights = ReadonlyMap<string, Float32Array>;
+
+/** A file of weights and batch-norm state; with momentum also `momentum.<name>` (a checkpoint). */
+export function encodeWeights(
+  specs: readonly ParameterSpec[],
+  weights: Weights,
+  momentum?: Weights,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array<ArrayBuffer> {
+  const tensors = new Map<string, SafetensorsTensor>();
+  for (const { name, torchShape } of specs) {
+    const shape = [...torchShape];
+    const data = weights.get(name);
+    if (data) tensors.set(name, { dtype: "F32", shape, data });
+    const velocity = momentum?.get(name);
+    if (velocity)
+      tensors.set(`momentum.${name}`, { dtype: "F32", shape, data: velocity });
+  }
+  return encodeSafetensors(tensors, metadata);
+}
+
+/**
+ * The weights of a file for a model. `momentum.*` and `num_batches_tracked` are ignored.
+ *
+ * @throws UserError naming the file and every tensor that is unknown, missing or of another shape.
+ */
+export function decodeWeights(
+  bytes: Uint8Array,
+  path: string,
+  specs: readonly ParameterSpec[],
+): Map<string, Float32Array> {
+  let tensors: Map<string, SafetensorsTensor>;
+  try {
+    ({ tensors } = decodeSafetensors(bytes));
+  } catch (error) {
+    if (error instanceof SafetensorsError)
+      throw new UserError(`${path}: ${error.message}`);
+    throw error;
+  }
+  const complaints: string[] = [];
+  const weights = new Map<string, Float32Array>();
+  for (const { name, torchShape } of specs) {
+    const tensor = tensors.get(name);
+    if (!tensor) complaints.push(`${name} is missing`);
+    else if (tensor.shape.join() !== torchShape.join()) {
+      complaints.push(
+        `${name} has shape [${tensor.shape.join(", ")}], the model's has [${torchShape.join(", ")}]`,
+      );
+    } else if (!(tensor.data instanceof Float32Array))
+      complaints.push(`${name} holds ${tensor.dtype}, not floats`);
+    else weights.set(name, tensor.data);
+  }
+  const known = new Set(specs.map(({ name }) => name));
+  for (const name of tensors.keys()) {
+    if (
+      !known.has(name) &&
+      !name.startsWith("momentum.") &&
+      !name.endsWith("num_batches_tracked")
+    ) {
+      complaints.push(`${name} is not in the model`);
+    }
+  }
+  if (complaints.length > 0) {
+    const more =
+      complaints.length > 5 ? `; and ${complaints.length - 5} more` : "";
+    throw new UserError(
+      `${path}: does not fit the model: ${complaints.slice(0, 5).join("; ")}${more}`,
+    );
+  }
+  return weights;
+}
+
+/** SHA-256 in hex of the weights' file without momentum or metadata: two runs with equal weights have equal hashes. */
+export async function weightsSha256(
+  specs: readonly ParameterSpec[],
+  weights: Weights,
+): Promise<string> {
+  const digest = await crypto.subtle.digest(
+    "SHA-256",
+    encodeWeights(specs, weights),
+  );
+  return Array.from(new Uint8Array(digest), (byte) =>
+    byte.toString(16).padStart(2, "0"),
+  ).join("");
+}
