@@ -8,7 +8,7 @@ import {
   statSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll } from "vitest";
 import { packageRoot } from "../../src/data/node-root.js";
 
@@ -48,6 +48,17 @@ function build(): void {
     if (status !== 0) throw new Error(`the build failed:\n${stdout}`);
   }
   built = true;
+}
+
+/** Runs a script, the text of an ES module, that finds the built command's modules in the folder `dist`. */
+export function runScript(script: (dist: string) => string): CommandResult {
+  build();
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ["--input-type=module", "--eval", script(dirname(main))],
+    { encoding: "utf8", timeout: 60_000 },
+  );
+  return { code: status, stdout, stderr };
 }
 
 /** Runs `tarnish <args>` in `cwd` to its end. */
