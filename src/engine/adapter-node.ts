@@ -79,10 +79,12 @@ export async function findAdapter(
     return bundled();
   }
   if (choice === "software") {
-    const adapter = await quietly(() =>
-      installed({ forceFallbackAdapter: true }),
-    );
-    return adapter ? driver(adapter) : bundled();
+    // An installed software adapter may be the default one, or hide behind a hardware one.
+    for (const options of [preference, { forceFallbackAdapter: true }]) {
+      const adapter = await quietly(() => installed(options));
+      if (adapter && isSoftware(adapter)) return driver(adapter);
+    }
+    return bundled();
   }
   const matches = (adapter: GPUAdapter | null): adapter is GPUAdapter =>
     adapter !== null &&

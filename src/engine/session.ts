@@ -400,7 +400,7 @@ export class Session {
   /** Prepares evaluation of all images of a source with the running statistics, `batch` images at a time. */
   async evaluation(
     images: ImageSource,
-    batch = Math.min(images.count, 256),
+    batch = evaluationBatch(images.count),
   ): Promise<Evaluation> {
     const source: BatchSource = { kind: "images", images };
     const full = await this.#compileEvaluation(source, batch);
@@ -475,6 +475,12 @@ export class Session {
     this.store.destroy();
     for (const buffer of this.#resources.values()) buffer.destroy();
   }
+}
+
+/** At most 256 images at a time, in equal batches where they come out even: one plan then serves all of them. */
+function evaluationBatch(count: number): number {
+  const batches = Math.ceil(count / 256);
+  return count % batches === 0 ? count / batches : Math.min(count, 256);
 }
 
 interface EvaluationPlan {

@@ -29,7 +29,7 @@ export async function evaluateWeights(
     std,
   });
   const classes = classNames.length;
-  const batch = Math.min(256, test.count);
+  const batch = Math.min(64, test.count);
   const session = await Session.create(device, {
     model: findModel(model, width).build(classes, width),
     source: { kind: "images", images },
@@ -40,7 +40,7 @@ export async function evaluateWeights(
       device,
       decodeWeights(bytes, path, session.store.specs),
     );
-    const evaluation = await session.evaluation(images, batch);
+    const evaluation = await session.evaluation(images);
     const { logits, invalid } = await evaluation.run();
     evaluation.destroy();
     if (invalid > 0)

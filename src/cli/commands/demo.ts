@@ -74,7 +74,7 @@ async function run(options: Options): Promise<void> {
         model,
         seed,
         epochs,
-        batch: 32,
+        batch: 40,
         lr: 0.02,
         nesterov: true,
         augment: "none",
