@@ -1,108 +1,17 @@
-import { describe, expect, it } from "vitest";
-import { conv2d } from "../../../src/engine/ops/conv2d.js";
-import { relu } from "../../../src/engine/ops/relu.js";
-import * as reference from "../../reference/conv2d.js";
-import { reluBackward, relu as referenceRelu } from "../../reference/relu.js";
-import { factor, random, runGraph, targets } from "../harness.js";
+import { describe } from "vitest";
+import { targets } from "../harness.js";
+import {
+  convRows,
+  testConv2d,
+  testConv2dFusion,
+  wideRow,
+} from "./conv2d-rows.js";
 
-/** [n, h, w, cin], cout, [kh = kw], stride, padding, bias. */
-const table = [
-  { x: [1, 5, 5, 1], cout: 1, kernel: 1, stride: 1, padding: 0, bias: false },
-  { x: [2, 8, 8, 3], cout: 6, kernel: 5, stride: 1, padding: 0, bias: true },
-  { x: [3, 7, 9, 5], cout: 7, kernel: 3, stride: 1, padding: 1, bias: true },
-  { x: [2, 9, 7, 6], cout: 10, kernel: 3, stride: 2, padding: 1, bias: false },
-  { x: [1, 8, 8, 16], cout: 8, kernel: 1, stride: 2, padding: 0, bias: false },
-  { x: [2, 11, 11, 3], cout: 9, kernel: 7, stride: 2, padding: 3, bias: false },
-  { x: [5, 4, 4, 20], cout: 33, kernel: 4, stride: 1, padding: 0, bias: true },
-  {
-    x: [2, 12, 12, 32],
-    cout: 40,
-    kernel: 3,
-    stride: 1,
-    padding: 1,
-    bias: false,
-  },
-  { x: [17, 1, 1, 70], cout: 10, kernel: 1, stride: 1, padding: 0, bias: true },
-] as const;
-
+// Compiling is what takes time on software adapters: the family that the adapter runs gets the whole table, the others
+// rows that reach all their branches. conv2d.slow.test.ts runs the rest.
 describe.each(await targets())("conv2d ($name)", (target) => {
-  it.each(table)(
-    "$x → $cout, $kernel×$kernel stride $stride padding $padding",
-    async (row) => {
-      const { stride, padding, kernel, cout } = row;
-      const x = random(row.x, 1);
-      const w = random([kernel, kernel, row.x[3], cout], 2);
-      const b = row.bias ? random([cout], 3) : null;
-      const expected = reference.conv2d(x, w, b, { stride, padding });
-      const dy = random(expected.value.shape, 4);
-      const run = await runGraph(
-        [
-          { values: x, layout: "nhwc", gradient: true },
-          { values: w, layout: "weight", gradient: true },
-          ...(b
-            ? [{ values: b, layout: "vector" as const, gradient: true }]
-            : []),
-        ],
-        (graph, inputs) => [graph.apply(conv2d, inputs, { stride, padding })],
-        { upstream: dy, target },
-      );
-      expect(factor(run.outputs[0], expected)).toBeLessThan(1);
-      const dx = reference.conv2dGradInput(dy, w, {
-        stride,
-        padding,
-        inputShape: [...row.x],
-      });
-      expect(factor(run.gradients[0], dx)).toBeLessThan(1);
-      const dw = reference.conv2dGradWeight(x, dy, {
-        stride,
-        padding,
-        kernel: [kernel, kernel],
-      });
-      expect(factor(run.gradients[1], dw)).toBeLessThan(1);
-      if (b)
-        expect(factor(run.gradients[2], reference.biasGrad(dy))).toBeLessThan(
-          1,
-        );
-    },
-  );
-
-  it("fuses bias and ReLU, and masks and sums gradients in the input gradient", async () => {
-    const x = random([2, 6, 6, 5], 1);
-    const w1 = random([3, 3, 5, 8], 2);
-    const w2 = random([3, 3, 8, 5], 3);
-    const options = { stride: 1, padding: 1 };
-    const hidden = reference.conv2d(x, w1, null, options).value;
-    const active = referenceRelu(hidden);
-    const expected = reference.conv2d(active, w2, null, options);
-    const dy = random(expected.value.shape, 4);
-    const run = await runGraph(
-      [
-        { values: x, layout: "nhwc", gradient: true },
-        { values: w1, layout: "weight", gradient: true },
-        { values: w2, layout: "weight", gradient: true },
-      ],
-      (graph, [input, first, second]) => {
-        const a = graph.apply(
-          relu,
-          [graph.apply(conv2d, [input!, first!], options)],
-          {},
-        );
-        return [graph.apply(conv2d, [a, second!], options)];
-      },
-      { upstream: dy, target, fuse: true },
-    );
-    expect(run.dispatches).not.toContain("relu");
-    expect(run.dispatches).not.toContain("relu gradient");
-    expect(factor(run.outputs[0], expected)).toBeLessThan(1);
-    const da = reference.conv2dGradInput(dy, w2, {
-      ...options,
-      inputShape: active.shape,
-    }).value;
-    const dz = reluBackward(da, active);
-    const dw1 = reference.conv2dGradWeight(x, dz, {
-      ...options,
-      kernel: [3, 3],
-    });
-    expect(factor(run.gradients[1], dw1)).toBeLessThan(1);
-  });
+  const native = target.name === "register, subgroups";
+  const rows = native ? convRows : [convRows[2]!, convRows[3]!, convRows[6]!];
+  testConv2d(target, target.family === "tiled" ? [...rows, wideRow] : rows);
+  testConv2dFusion(target);
 });
