@@ -11,6 +11,7 @@ import {
   ShapeError,
 } from "../engine/errors.js";
 import { UserError } from "../errors.js";
+import { DivergedError } from "../experiments/trainer.js";
 
 export interface Failure {
   readonly exitCode: number;
@@ -59,6 +60,7 @@ export function describeFailure(error: unknown, commandName?: string): Failure {
   }
   if (
     error instanceof DeviceLostError ||
+    error instanceof DivergedError ||
     error instanceof OutOfMemoryError ||
     error instanceof ShapeError
   )

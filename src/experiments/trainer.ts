@@ -6,7 +6,8 @@ import type { Dataset } from "../data/types.js";
 import type { Device } from "../engine/device.js";
 import { ImageSource } from "../engine/image-source.js";
 import type { ParameterSpec } from "../engine/parameters.js";
-import { type Evaluation, Session } from "../engine/session.js";
+import type { Evaluation } from "../engine/evaluation.js";
+import { Session } from "../engine/session.js";
 import { findModel } from "../models/registry.js";
 import { type Evaluation as Metrics, evaluateLogits } from "./metrics.js";
 import type { PoisonResult } from "./poison.js";
@@ -103,7 +104,7 @@ export interface TrainResult {
   /** Weights and batch-norm state under PyTorch's names and layouts. */
   readonly weights: Map<string, Float32Array>;
   readonly momentum: Map<string, Float32Array>;
-  /** Seconds of training steps, and images per second without the first steps (which compile shaders). */
+  /** Seconds of training steps, and images per second without the first steps (which compile shaders) where there are more. */
   readonly trainSeconds: number;
   readonly imagesPerSecond: number;
 }
@@ -245,8 +246,12 @@ class Run {
       weights: await session.store.read(this.device),
       momentum: await session.store.read(this.device, "momentum"),
       trainSeconds: this.#trainMs / 1000,
+      // A run of two chunks has nothing but its first steps to go by.
       imagesPerSecond:
-        this.#warmMs > 0 ? (this.#warmImages / this.#warmMs) * 1000 : 0,
+        1000 *
+        (this.#warmMs > 0
+          ? this.#warmImages / this.#warmMs
+          : this.#imagesSettled / this.#trainMs),
     };
   }
 

@@ -1,0 +1,127 @@
+/** What `tarnish train` and `tarnish eval` refuse: exit code 2, one message, nothing written. */
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { packageRoot } from "../../src/data/node-root.js";
+import { encodeSafetensors } from "../../src/engine/safetensors.js";
+import { complaint, tarnish, temporaryFolder } from "./command.js";
+
+const folder = temporaryFolder();
+const at = (...path: string[]) => join(folder, ...path);
+
+beforeAll(() => {
+  mkdirSync(at("taken"));
+  writeFileSync(at("taken", "thesis.txt"), "mine");
+  // CIFAR-10's layout with the last byte missing.
+  const sample = join(packageRoot(), "data", "sample");
+  mkdirSync(at("cut"));
+  for (const file of ["batches.meta.txt", "data_batch_1.bin", "test_batch.bin"])
+    writeFileSync(
+      at("cut", file),
+      file === "test_batch.bin"
+        ? readFileSync(join(sample, file)).subarray(0, -1)
+        : readFileSync(join(sample, file)),
+    );
+  const other = encodeSafetensors(
+    new Map([
+      [
+        "conv1.weight",
+        { dtype: "F32", shape: [2, 1], data: Float32Array.of(1, 2) },
+      ],
+      ["layer9.bias", { dtype: "F32", shape: [1], data: Float32Array.of(1) }],
+    ]),
+  );
+  writeFileSync(at("other.safetensors"), other);
+  writeFileSync(at("damaged.safetensors"), other.subarray(0, -1));
+});
+
+const train = "train --train-limit 80 --test-limit 50 --batch 40 --epochs 1";
+const evaluate = "eval --test-limit 50 --data sample --model lenet --weights";
+const misfit =
+  "conv1.weight has shape [2, 1], the model's has [6, 3, 5, 5]; conv1.bias is missing";
+
+describe("refused before anything is written", () => {
+  it.each<[string, string]>([
+    [
+      `${train} --model alexnet`,
+      "--model: expected one of lenet, shallow, resnet8",
+    ],
+    [`${train} --width 2`, "--width: lenet comes in width 1 only, got 2"],
+    [`${train} --keep 0`, "--keep 0 leaves no training image; keep more"],
+    [`${train} --keep 1.5`, "--keep: expected a share between 0 and 1"],
+    [
+      `${train} --noise 0.2 --noise-kind nosuch`,
+      "noise kind nosuch is unknown; choose one of shuffle",
+    ],
+    [`${train} --data nosuch`, "data nosuch: no such file or folder"],
+    [`${train} --data cut`, "test_batch.bin"],
+    [
+      `${train} --train-limit 30`,
+      "--batch 40: there are 30 training images; take at most as many",
+    ],
+    [`${train} --warmup 1`, "--warmup 1: takes 2 of 2 steps"],
+    [`${train} --nesterov --momentum 0`, "--nesterov: needs a --momentum"],
+    [`${train} --adapter nosuch`, "nosuch"],
+    [
+      `${train} --init nosuch.safetensors`,
+      "nosuch.safetensors: cannot be read",
+    ],
+    [`${train} --init taken`, "taken: cannot be read"],
+    [`${train} --init damaged.safetensors`, "damaged.safetensors: "],
+    [
+      `${train} --init other.safetensors`,
+      `other.safetensors: does not fit the model: ${misfit}`,
+    ],
+    [`${evaluate} damaged.safetensors`, "damaged.safetensors: "],
+    [
+      `${evaluate} other.safetensors`,
+      `other.safetensors: does not fit the model: ${misfit}`,
+    ],
+    ["eval --run taken", "taken: is no run folder"],
+    ["eval", "name either --run DIR or --weights FILE"],
+    [
+      "eval --weights other.safetensors",
+      "--weights: needs --model and --data beside it",
+    ],
+  ])("%s", (args, message) => {
+    const before = readdirSync(folder, { recursive: true });
+    const result = tarnish([...args.split(" "), "--out", "fresh"], {
+      cwd: folder,
+    });
+    expect(complaint(result)).toContain(message);
+    expect(complaint(result)).toMatch(/^tarnish: /);
+    expect(result.stderr.match(/^tarnish: /gm)).toHaveLength(1);
+    expect(result.stderr).not.toMatch(/internal error|\n\s+at /);
+    expect(result.code).toBe(2);
+    expect(readdirSync(folder, { recursive: true })).toEqual(before);
+  });
+});
+
+describe("a folder with something in it", () => {
+  it("is refused and left as it is without --overwrite", () => {
+    for (const command of [train, `${evaluate} other.safetensors`]) {
+      const result = tarnish([...command.split(" "), "--out", "taken"], {
+        cwd: folder,
+      });
+      expect(result.code).toBe(2);
+      expect(complaint(result)).toBe(
+        "tarnish: taken: exists and is not empty; name another folder with --out, or add --overwrite to replace what is there",
+      );
+      expect(readdirSync(at("taken"))).toEqual(["thesis.txt"]);
+      expect(readFileSync(at("taken", "thesis.txt"), "utf8")).toBe("mine");
+    }
+  });
+
+  it("keeps what it has when a request with --overwrite is refused", () => {
+    const args = `${train} --overwrite --init other.safetensors --out taken`;
+    const result = tarnish(args.split(" "), { cwd: folder });
+    expect(result.code).toBe(2);
+    expect(existsSync(at("taken", "thesis.txt"))).toBe(true);
+  });
+});
