@@ -21,12 +21,7 @@ export {
   SafetensorsError,
   type SafetensorsTensor,
 } from "./safetensors.js";
-export {
-  type BatchSource,
-  Evaluation,
-  type EvaluationResult,
-  Session,
-  type SessionOptions,
-  type TrainStep,
-} from "./session.js";
+export type { BatchSource } from "./batch.js";
+export { Evaluation, type EvaluationResult } from "./evaluation.js";
+export { Session, type SessionOptions, type TrainStep } from "./session.js";
 export type { Shape, Tensor } from "./tensor.js";

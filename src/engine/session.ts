@@ -4,40 +4,25 @@
  */
 import type { SgdOptions } from "../../shaders/sgd.wgsl.js";
 import { differentiate } from "./autodiff.js";
+import { type BatchSource, traceBatch } from "./batch.js";
 import type { Device } from "./device.js";
 import { ShapeError } from "./errors.js";
+import {
+  Evaluation,
+  evaluationBatch,
+  type EvaluationPlan,
+} from "./evaluation.js";
 import { fuseBackward, fuseForward } from "./fusion.js";
 import { Graph, type KernelTarget } from "./graph.js";
-import {
-  type Augmentation,
-  ImageSource,
-  noAugmentation,
-} from "./image-source.js";
+import type { ImageSource } from "./image-source.js";
 import { checkLogits, type Model, Network } from "./network.js";
-import { loadBatch, selectBatch } from "./ops/load-batch.js";
 import { crossEntropy, mean } from "./ops/loss.js";
 import { evaluate, recordLoss } from "./ops/record.js";
 import { sgd } from "./ops/sgd.js";
 import { ParameterStore } from "./parameters.js";
 import { BufferPool, Plan, type Resources } from "./plan.js";
 import { encodeStep, stepBytes, type StepValues } from "./step.js";
-import { pad4, type Shape, type Tensor } from "./tensor.js";
-
-/** Where batches come from: the host writes them (`feed`), or kernels make them from images on the GPU. */
-export type BatchSource =
-  | {
-      readonly kind: "host";
-      readonly input: readonly [
-        height: number,
-        width: number,
-        channels: number,
-      ];
-    }
-  | {
-      readonly kind: "images";
-      readonly images: ImageSource;
-      readonly augmentation?: Augmentation;
-    };
+import { dropPadding, pad4, type Tensor } from "./tensor.js";
 
 export interface SessionOptions {
   readonly model: Model;
@@ -61,18 +46,6 @@ export interface TrainStep {
   readonly offset?: number;
   /** Batch size; defaults to the session's. */
   readonly samples?: number;
-}
-
-export interface EvaluationResult {
-  /** `[count, classes]`, in the images' own order. */
-  readonly logits: Float32Array;
-  readonly classes: number;
-  /** Rows with NaN or Inf; they count as neither right nor wrong. */
-  readonly invalid: number;
-  readonly correct1: number;
-  readonly correct5: number;
-  /** `confusion[true][predicted]`. */
-  readonly confusion: number[][];
 }
 
 interface TrainingPlan {
@@ -152,54 +125,6 @@ export class Session {
     return (await plan).plan;
   }
 
-  /** The batch as graph tensors: images, labels and sample ids. */
-  #batch(
-    graph: Graph,
-    samples: number,
-    source: BatchSource,
-    resources: Map<string, GPUBuffer>,
-  ) {
-    const resource = (name: string, words: number): Tensor =>
-      graph.external(name, [1, 1, 1, words], "words", {
-        kind: "resource",
-        name,
-      });
-    const step = resource("step", stepBytes / 4);
-    if (source.kind === "host") {
-      const shape: Shape = [samples, ...source.input];
-      const x = graph.external("images", shape, "nhwc", {
-        kind: "resource",
-        name: "host images",
-      });
-      return {
-        x,
-        labels: resource("host labels", samples),
-        ids: resource("host ids", samples),
-        step,
-      };
-    }
-    const { images, augmentation = noAugmentation } = source;
-    resources.set("order", images.order);
-    resources.set("labels", images.labels);
-    images.chunks.forEach((chunk, i) => resources.set(`chunk ${i}`, chunk));
-    const [ids, labels] = graph.add(
-      selectBatch,
-      [resource("order", images.count), resource("labels", images.count), step],
-      { samples },
-    ) as [Tensor, Tensor];
-    const chunks = images.chunks.map((_, i) => resource(`chunk ${i}`, 1));
-    const x = graph.apply(loadBatch, [ids, step, ...chunks], {
-      samples,
-      imageSize: images.imageSize,
-      mean: images.mean,
-      std: images.std,
-      chunks: chunks.length,
-      imagesPerChunk: images.imagesPerChunk,
-      ...augmentation,
-    });
-    return { x, labels, ids, step };
-  }
-
   async #compileTraining(samples: number): Promise<TrainingPlan> {
     const { device, options, store } = this;
     const {
@@ -209,7 +134,7 @@ export class Session {
     } = options.optimizer ?? {};
     const graph = new Graph();
     const resources = new Map(this.#resources);
-    const { x, labels, ids, step } = this.#batch(
+    const { x, labels, ids, step } = traceBatch(
       graph,
       samples,
       options.source,
@@ -429,7 +354,7 @@ export class Session {
       source.kind === "images" ? source.images.count : options.batch;
     const graph = new Graph();
     const resources = new Map(this.#resources);
-    const { x, labels, ids, step } = this.#batch(
+    const { x, labels, ids, step } = traceBatch(
       graph,
       samples,
       source,
@@ -475,80 +400,4 @@ export class Session {
     this.store.destroy();
     for (const buffer of this.#resources.values()) buffer.destroy();
   }
-}
-
-/** At most 256 images at a time, in equal batches where they come out even: one plan then serves all of them. */
-function evaluationBatch(count: number): number {
-  const batches = Math.ceil(count / 256);
-  return count % batches === 0 ? count / batches : Math.min(count, 256);
-}
-
-interface EvaluationPlan {
-  readonly plan: Plan;
-  readonly classes: number;
-  readonly counters: GPUBuffer;
-  readonly logits: GPUBuffer;
-}
-
-/** A compiled evaluation of one image source; runs as often as wanted. */
-export class Evaluation {
-  constructor(
-    private readonly device: Device,
-    private readonly count: number,
-    private readonly batch: number,
-    private readonly full: EvaluationPlan,
-    private readonly tail: EvaluationPlan | undefined,
-    private readonly writeOffset: (offset: number) => void,
-  ) {}
-
-  /** Evaluates the current weights on every image and reads the result. */
-  async run(): Promise<EvaluationResult> {
-    const { classes, counters, logits } = this.full;
-    const encoder = this.device.gpu.createCommandEncoder();
-    encoder.clearBuffer(counters);
-    this.device.gpu.queue.submit([encoder.finish()]);
-    for (let offset = 0; offset < this.count; offset += this.batch) {
-      this.writeOffset(offset);
-      const { plan } =
-        offset + this.batch <= this.count ? this.full : this.tail!;
-      await plan.run();
-    }
-    const [values, words] = await Promise.all([
-      this.device.read(logits, 0, this.count * classes * 4),
-      this.device.read(counters, 0, (4 + classes * classes) * 4),
-    ]);
-    const counts = new Uint32Array(words);
-    return {
-      logits: new Float32Array(values),
-      classes,
-      invalid: counts[0]!,
-      correct1: counts[1]!,
-      correct5: counts[2]!,
-      confusion: Array.from({ length: classes }, (_, c) => [
-        ...counts.subarray(4 + c * classes, 4 + (c + 1) * classes),
-      ]),
-    };
-  }
-
-  destroy(): void {
-    this.full.counters.destroy();
-    this.full.logits.destroy();
-  }
-}
-
-/** Rows of padded channels → rows of `classes` values. */
-function dropPadding(
-  padded: Float32Array,
-  rows: number,
-  classes: number,
-): Float32Array {
-  const values = new Float32Array(rows * classes);
-  const stride = pad4(classes);
-  for (let row = 0; row < rows; row++) {
-    values.set(
-      padded.subarray(row * stride, row * stride + classes),
-      row * classes,
-    );
-  }
-  return values;
 }

@@ -58,3 +58,20 @@ export function bytesOf(tensor: Pick<Tensor, "shape" | "layout">): number {
 export function formatShape(shape: readonly number[]): string {
   return `[${shape.join(", ")}]`;
 }
+
+/** Rows of padded channels → rows of `classes` values. */
+export function dropPadding(
+  padded: Float32Array,
+  rows: number,
+  classes: number,
+): Float32Array {
+  const values = new Float32Array(rows * classes);
+  const stride = pad4(classes);
+  for (let row = 0; row < rows; row++) {
+    values.set(
+      padded.subarray(row * stride, row * stride + classes),
+      row * classes,
+    );
+  }
+  return values;
+}

@@ -37,18 +37,18 @@ export function bind(
   ];
 }
 
-/** One element-wise dispatch over the first written tensor's vec4s. */
+/** One dispatch with an invocation per vec4 of the first written tensor. */
 export function elementwiseDispatch(
   label: string,
   wgsl: (vectors: number) => string,
   reads: readonly Tensor[],
-  write: Tensor,
+  writes: readonly Tensor[],
 ): Dispatch {
-  const vectors = vectorsOf(write);
+  const vectors = vectorsOf(writes[0]!);
   return {
     label,
     wgsl: wgsl(vectors),
-    bindings: bind(reads, [write]),
+    bindings: bind(reads, writes),
     workgroups: elementwiseGrid(vectors),
   };
 }

@@ -1,11 +1,10 @@
 /** Max, average and global average pooling (floor mode, as PyTorch's default). */
-import { elementwiseGrid } from "../../../shaders/common.js";
 import * as shaders from "../../../shaders/pool.wgsl.js";
 import type { PoolGeometry } from "../../../shaders/pool.wgsl.js";
 import { ShapeError } from "../errors.js";
 import type { OpDefinition } from "../graph.js";
 import { formatShape, pad4, type Shape, type Tensor } from "../tensor.js";
-import { bind } from "./elementwise.js";
+import { elementwiseDispatch } from "./elementwise.js";
 import { reluGrad } from "./relu.js";
 
 export interface PoolAttributes {
@@ -52,9 +51,6 @@ function outputShape(op: string, x: Tensor, attributes: PoolAttributes): Shape {
   return [x.shape[0], oh, ow, x.shape[3]];
 }
 
-const outputVectors = (g: PoolGeometry) => g.n * g.oh * g.ow * g.columns4;
-const inputVectors = (g: PoolGeometry) => g.n * g.h * g.w * g.columns4;
-
 /** Input: x. Outputs: y and the place of each maximum. */
 export const maxPool: OpDefinition<PoolAttributes> = {
   name: "maxPool",
@@ -68,12 +64,14 @@ export const maxPool: OpDefinition<PoolAttributes> = {
   },
   lower({ inputs, outputs, attributes }, { emit }) {
     const geometry = geometryOf(inputs[0]!.shape, attributes);
-    emit({
-      label: "max pool",
-      wgsl: shaders.maxPool(geometry, attributes.relu ?? false),
-      bindings: bind(inputs, outputs),
-      workgroups: elementwiseGrid(outputVectors(geometry)),
-    });
+    emit(
+      elementwiseDispatch(
+        "max pool",
+        () => shaders.maxPool(geometry, attributes.relu ?? false),
+        inputs,
+        outputs,
+      ),
+    );
   },
   backward(graph, node, [dy]) {
     const [y, places] = node.outputs as [Tensor, Tensor];
@@ -99,12 +97,14 @@ const maxPoolGrad: OpDefinition<GradAttributes> = {
   ],
   lower({ inputs, outputs, attributes }, { emit }) {
     const geometry = geometryOf(attributes.input, attributes);
-    emit({
-      label: "max pool gradient",
-      wgsl: shaders.maxPoolGrad(geometry),
-      bindings: bind(inputs, outputs),
-      workgroups: elementwiseGrid(inputVectors(geometry)),
-    });
+    emit(
+      elementwiseDispatch(
+        "max pool gradient",
+        () => shaders.maxPoolGrad(geometry),
+        inputs,
+        outputs,
+      ),
+    );
   },
 };
 
@@ -120,12 +120,14 @@ export const averagePool: OpDefinition<PoolAttributes> = {
   ],
   lower({ inputs, outputs, attributes }, { emit }) {
     const geometry = geometryOf(inputs[0]!.shape, attributes);
-    emit({
-      label: "average pool",
-      wgsl: shaders.averagePool(geometry),
-      bindings: bind(inputs, outputs),
-      workgroups: elementwiseGrid(outputVectors(geometry)),
-    });
+    emit(
+      elementwiseDispatch(
+        "average pool",
+        () => shaders.averagePool(geometry),
+        inputs,
+        outputs,
+      ),
+    );
   },
   backward: (graph, node, [dy]) => [
     graph.apply(averagePoolGrad, [dy!], {
@@ -142,12 +144,14 @@ const averagePoolGrad: OpDefinition<GradAttributes> = {
   ],
   lower({ inputs, outputs, attributes }, { emit }) {
     const geometry = geometryOf(attributes.input, attributes);
-    emit({
-      label: "average pool gradient",
-      wgsl: shaders.averagePoolGrad(geometry),
-      bindings: bind(inputs, outputs),
-      workgroups: elementwiseGrid(inputVectors(geometry)),
-    });
+    emit(
+      elementwiseDispatch(
+        "average pool gradient",
+        () => shaders.averagePoolGrad(geometry),
+        inputs,
+        outputs,
+      ),
+    );
   },
 };
 
@@ -164,12 +168,14 @@ export const globalAveragePool: OpDefinition<object> = {
   lower({ inputs, outputs }, { emit }) {
     const [n, h, w, c] = inputs[0]!.shape;
     const columns4 = pad4(c) / 4;
-    emit({
-      label: "global average pool",
-      wgsl: shaders.globalAveragePool(n, h * w, columns4),
-      bindings: bind(inputs, outputs),
-      workgroups: elementwiseGrid(n * columns4),
-    });
+    emit(
+      elementwiseDispatch(
+        "global average pool",
+        () => shaders.globalAveragePool(n, h * w, columns4),
+        inputs,
+        outputs,
+      ),
+    );
   },
   backward: (graph, node, [dy]) => [
     graph.apply(globalAveragePoolGrad, [dy!], { input: node.inputs[0]!.shape }),
@@ -184,11 +190,13 @@ const globalAveragePoolGrad: OpDefinition<{ readonly input: Shape }> = {
   lower({ inputs, outputs, attributes }, { emit }) {
     const [n, h, w, c] = attributes.input;
     const columns4 = pad4(c) / 4;
-    emit({
-      label: "global average pool gradient",
-      wgsl: shaders.globalAveragePoolGrad(n, h * w, columns4),
-      bindings: bind(inputs, outputs),
-      workgroups: elementwiseGrid(n * h * w * columns4),
-    });
+    emit(
+      elementwiseDispatch(
+        "global average pool gradient",
+        () => shaders.globalAveragePoolGrad(n, h * w, columns4),
+        inputs,
+        outputs,
+      ),
+    );
   },
 };
