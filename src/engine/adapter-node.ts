@@ -2,7 +2,7 @@
  * Adapters in Node, through Dawn: a hardware one, else an installed software one, else SwiftShader unpacked from npm's
  * `@sparticuz/chromium`, so that a machine with nothing but Node and npm still runs everything.
  */
-import { constants, createReadStream, existsSync } from "node:fs";
+import { constants, createReadStream, existsSync, readdirSync } from "node:fs";
 import { access, copyFile, mkdir, rename, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { homedir, tmpdir } from "node:os";
@@ -39,6 +39,32 @@ const installed = (
   options?: GPURequestAdapterOptions,
   flags: readonly string[] = [],
 ) => request(() => create([...dawnFlags, ...flags]), options);
+
+/**
+ * Whether Linux has any Vulkan driver's manifest where the loader looks. Without one Dawn need not be asked, which
+ * would only print warnings from native code about drivers that nobody expects.
+ */
+function hasVulkanDriver(): boolean {
+  if (platform !== "linux" || env["VK_DRIVER_FILES"] || env["VK_ICD_FILENAMES"])
+    return true;
+  const home = homedir();
+  const folders = [
+    env["XDG_CONFIG_HOME"] ?? join(home, ".config"),
+    ...(env["XDG_CONFIG_DIRS"] ?? "/etc/xdg").split(":"),
+    "/etc",
+    env["XDG_DATA_HOME"] ?? join(home, ".local", "share"),
+    ...(env["XDG_DATA_DIRS"] ?? "/usr/local/share:/usr/share").split(":"),
+  ];
+  return folders.some((folder) => {
+    try {
+      return readdirSync(join(folder, "vulkan", "icd.d")).some((name) =>
+        name.endsWith(".json"),
+      );
+    } catch {
+      return false;
+    }
+  });
+}
 
 /** Whether the adapter is a CPU in disguise. */
 function isSoftware({ info }: GPUAdapter): boolean {
@@ -101,13 +127,11 @@ export async function findAdapter(
   );
 }
 
-/**
- * Dawn prints a warning on stderr when there is no Vulkan loader at all, which is no news where a fallback follows.
- * Its message comes from native code, so all that can be done is to ask without a stack of tries.
- */
+/** An installed adapter, or null where there is none or Dawn fails to look. */
 async function quietly(
   find: () => Promise<GPUAdapter | null>,
 ): Promise<GPUAdapter | null> {
+  if (!hasVulkanDriver()) return null;
   try {
     return await find();
   } catch {

@@ -35,22 +35,44 @@ export async function requireFreshFolder(
   folder: string,
   overwrite: boolean,
 ): Promise<void> {
-  let entries: string[];
+  if ((await entriesOf(folder)).length > 0 && !overwrite)
+    throw new UserError(
+      `${folder}: exists and is not empty; name another folder with --out, or add --overwrite to replace what is there`,
+    );
+}
+
+/**
+ * Refuses a folder with anything in it but not `marker`, the file that says that this program made it: whoever removes
+ * or continues a folder asks here first. Writes nothing.
+ *
+ * @param kind What the folder should be, for the message: "run folder".
+ * @throws UserError naming the folder and the way on.
+ */
+export async function requireOwnFolder(
+  folder: string,
+  marker: string,
+  kind: string,
+): Promise<void> {
+  const entries = await entriesOf(folder);
+  if (entries.length > 0 && !entries.includes(marker))
+    throw new UserError(
+      `${folder}: is not empty and no ${kind} (it has no ${marker}); name another folder with --out`,
+    );
+}
+
+/** Names in a folder; none where there is no folder. */
+async function entriesOf(folder: string): Promise<string[]> {
   try {
-    entries = await readdir(folder);
+    return await readdir(folder);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT") return;
+    if (code === "ENOENT") return [];
     if (code === "ENOTDIR")
       throw new UserError(
         `${folder}: is not a folder; name another one with --out`,
       );
     throw error;
   }
-  if (entries.length > 0 && !overwrite)
-    throw new UserError(
-      `${folder}: exists and is not empty; name another folder with --out, or add --overwrite to replace what is there`,
-    );
 }
 
 /** Writes files by name into a folder, which is made where it is missing; in order, each atomically. */

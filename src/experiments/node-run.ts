@@ -13,6 +13,7 @@ import { UserError } from "../errors.js";
 import type { Evaluation as Metrics } from "./metrics.js";
 import {
   requireFreshFolder,
+  requireOwnFolder,
   writeFileAtomic,
   writeFolder,
 } from "./node-files.js";
@@ -71,7 +72,7 @@ export async function trainToFolder(request: RunRequest): Promise<RunSummary> {
   const { init } = settings;
   const initBytes =
     init === undefined ? undefined : await readFileOrRefuse(init);
-  await requireFreshFolder(out, request.overwrite ?? false);
+  await requireRunFolder(out, request.overwrite ?? false);
   const metricsFile = join(out, "metrics.jsonl");
   const checkpoints = join(out, "checkpoints");
   const save = (
@@ -144,6 +145,15 @@ export async function trainToFolder(request: RunRequest): Promise<RunSummary> {
   };
   await writeFileAtomic(join(out, "summary.json"), json(summary));
   return summary;
+}
+
+/** Refuses a folder that has anything in it; with `overwrite`, one that has anything but a run in it. Throws UserError. */
+export async function requireRunFolder(
+  out: string,
+  overwrite: boolean,
+): Promise<void> {
+  if (overwrite) await requireOwnFolder(out, "config.json", "run folder");
+  else await requireFreshFolder(out, false);
 }
 
 /** Writes per_class.csv, confusion.csv, pr.csv and test_logits.safetensors. */

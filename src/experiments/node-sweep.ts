@@ -109,11 +109,14 @@ export async function runSweep(request: SweepRequest): Promise<SweepOutcome> {
   return { rows, failed };
 }
 
+/** The summary of a run that ended; undefined where it is missing or damaged. */
 async function readSummary(folder: string): Promise<RunSummary | undefined> {
   try {
-    return JSON.parse(
+    const { last, best, ...rest } = JSON.parse(
       await readFile(join(folder, "summary.json"), "utf8"),
     ) as RunSummary;
+    const whole = [last.top1, last.loss, best.top1].every(Number.isFinite);
+    return whole ? { ...rest, last, best } : undefined;
   } catch {
     return undefined;
   }

@@ -1,12 +1,11 @@
 /** `tarnish demo`: what a newcomer runs first: a small study on the embedded sample, with a report at the end. */
-import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Command } from "commander";
 import { loadDataset } from "../../data/node-load.js";
 import { openDevice } from "../../engine/device.js";
-import { requireFreshFolder } from "../../experiments/node-files.js";
+import { requireOwnFolder } from "../../experiments/node-files.js";
 import { type JobWatcher, runSweep } from "../../experiments/node-sweep.js";
 import { writeReport } from "../../experiments/report/node-read.js";
 import { planCourse, resolveSettings } from "../../experiments/settings.js";
@@ -80,7 +79,9 @@ async function run(options: Options): Promise<void> {
         augment: "none",
       }),
   );
-  await requireSweepFolder(out, options.overwrite ?? false);
+  // A demo continues its own folder; anything else in its place is refused.
+  await requireOwnFolder(out, "sweep.json", "sweep folder");
+  if (options.overwrite) await rm(out, { recursive: true, force: true });
   const device = await openDevice(options.adapter);
   announceAdapter(device, output);
   const started = performance.now();
@@ -144,18 +145,6 @@ function outcomeText({
   skipped: boolean;
 }): string {
   return `top-1 ${formatPercent(summary.last.top1)}${skipped ? " (done before)" : ""}`;
-}
-
-/** A demo continues its own folder; anything else in its place is refused. */
-async function requireSweepFolder(
-  out: string,
-  overwrite: boolean,
-): Promise<void> {
-  if (!existsSync(join(out, "sweep.json"))) {
-    await requireFreshFolder(out, false);
-    return;
-  }
-  if (overwrite) await rm(out, { recursive: true, force: true });
 }
 
 function printTable(rows: readonly ResultRow[], output: Output): void {

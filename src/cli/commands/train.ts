@@ -4,8 +4,7 @@ import type { Command } from "commander";
 import { loadDataset } from "../../data/node-load.js";
 import { openDevice } from "../../engine/device.js";
 import { UserError } from "../../errors.js";
-import { requireFreshFolder } from "../../experiments/node-files.js";
-import { trainToFolder } from "../../experiments/node-run.js";
+import { requireRunFolder, trainToFolder } from "../../experiments/node-run.js";
 import { noiseKinds, parseNoiseKind } from "../../experiments/poison.js";
 import {
   defaultSettings,
@@ -216,7 +215,7 @@ async function run(options: Options): Promise<void> {
     noiseKind: parseNoiseKind(noiseKind),
   });
   const out = given ?? defaultFolder(settings);
-  await requireFreshFolder(out, overwrite);
+  await requireRunFolder(out, overwrite);
   const dataset = await loadDataset(settings.data, settings);
   if (settings.batch > dataset.train.count) {
     throw new UserError(
