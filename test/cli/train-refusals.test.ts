@@ -1,11 +1,5 @@
 /** What `tarnish train` and `tarnish eval` refuse: exit code 2, one message, nothing written. */
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { packageRoot } from "../../src/data/node-root.js";
@@ -118,10 +112,24 @@ describe("a folder with something in it", () => {
     }
   });
 
+  it("is refused with --overwrite too where it holds no run", () => {
+    const result = tarnish(`${train} --overwrite --out taken`.split(" "), {
+      cwd: folder,
+    });
+    expect(result.code).toBe(2);
+    expect(complaint(result)).toBe(
+      "tarnish: taken: is not empty and no run folder (it has no config.json); name another folder with --out",
+    );
+    expect(readFileSync(at("taken", "thesis.txt"), "utf8")).toBe("mine");
+  });
+
   it("keeps what it has when a request with --overwrite is refused", () => {
-    const args = `${train} --overwrite --init other.safetensors --out taken`;
+    mkdirSync(at("earlier"));
+    writeFileSync(at("earlier", "config.json"), "{}");
+    const args = `${train} --overwrite --init other.safetensors --out earlier`;
     const result = tarnish(args.split(" "), { cwd: folder });
     expect(result.code).toBe(2);
-    expect(existsSync(at("taken", "thesis.txt"))).toBe(true);
+    expect(complaint(result)).toContain("does not fit the model");
+    expect(readFileSync(at("earlier", "config.json"), "utf8")).toBe("{}");
   });
 });

@@ -1,5 +1,5 @@
 /** `tarnish train` and `tarnish eval` end to end: what a run leaves behind, and that nothing depends on chance. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { readNpy } from "../../src/data/npy.js";
@@ -275,6 +275,18 @@ describe("--max-steps", () => {
     expect(weightsOf("early", "last.safetensors").metadata).toMatchObject({
       step: "3",
     });
+  });
+});
+
+describe("--overwrite", () => {
+  it("replaces a run as a whole", () => {
+    expect(run(`${base} --max-steps 1 --out replaced`).code).toBe(0);
+    writeFileSync(at("replaced", "pr.csv.old"), "");
+    expect(run(`${base} --max-steps 3 --overwrite --out replaced`).code).toBe(
+      0,
+    );
+    expect(readdirSync(at("replaced"))).toEqual(readdirSync(at("a")));
+    expect(summaryOf("replaced")["steps"]).toBe(3);
   });
 });
 
