@@ -28,6 +28,14 @@ export interface LoadBatchOptions {
   readonly imagesPerChunk: number;
 }
 
+/**
+ * 1/x as a constant: WGSL rounds a product exactly but may be off by 2.5 units in a quotient, so that multiplying gives
+ * every adapter the same pixels.
+ */
+function reciprocal(x: number): number {
+  return Math.fround(1 / x);
+}
+
 /** The crop's top-left corner and flip of one image, and reading a cropped pixel (0…1, zero in the padding). */
 function cropFunctions(o: LoadBatchOptions): string {
   const { imageSize: size, padding } = o;
@@ -43,7 +51,7 @@ fn read_byte(image: u32, offset: u32) -> f32 {
     default: {}
   }
 #endif
-  return f32((word >> (8u * (at % 4u))) & 255u) / 255.0;
+  return f32((word >> (8u * (at % 4u))) & 255u) * ${reciprocal(255)};
 }
 
 struct Crop { top: i32, left: i32, flip: bool }
@@ -150,6 +158,6 @@ ${elementwiseMain(o.samples * size * size)}
   let centre = means[sample].xyz + brightness;
   value = (value + brightness - centre) * contrast + centre;
 #endif
-  x_out[i] = vec4<f32>((value - ${vector(mean)}) / ${vector(std)}, 0.0);
+  x_out[i] = vec4<f32>((value - ${vector(mean)}) * ${vector(std.map(reciprocal))}, 0.0);
 }`;
 }
