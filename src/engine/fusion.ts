@@ -109,7 +109,6 @@ const residualIntoBatchNorm: Rewrite = (node, view) => {
     const attributes = producer?.attributes as BatchNormAttributes | undefined;
     if (!producer || !attributes || attributes.relu || attributes.residual)
       continue;
-    if (node.inputs[i] === node.inputs[j]) continue;
     producer.attributes = { ...attributes, residual: true };
     producer.inputs.push(node.inputs[j]!);
     view.absorb(producer, node);

@@ -5,6 +5,7 @@
  * One random permutation per class and seed serves both arms: reduction removes its head, noise hits the head of what
  * remains. So levels nest within each arm, and noise and reduction of the same level hit the same images.
  */
+import { sha256 } from "./sha256.js";
 import { int32LittleEndian } from "../data/npy.js";
 import { Purpose, RandomStream } from "../engine/random.js";
 import { UserError } from "../errors.js";
@@ -179,12 +180,7 @@ export async function poisonRecord(
 
 /** SHA-256, in hexadecimal, of labels as int32 little-endian bytes. */
 export async function labelsSha256(labels: Int32Array): Promise<string> {
-  const digest = new Uint8Array(
-    await crypto.subtle.digest("SHA-256", int32LittleEndian(labels)),
-  );
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join(
-    "",
-  );
+  return sha256(int32LittleEndian(labels));
 }
 
 function checkShare(name: string, share: number): void {

@@ -1,4 +1,5 @@
 /** A sweep as a list of jobs: which runs there are, what each is called, and the hash that says whether it is done. */
+import { sha256 } from "./sha256.js";
 import type { Arm } from "./tables.js";
 import type { TrainSettings } from "./settings.js";
 
@@ -68,11 +69,5 @@ async function hashOf(settings: object): Promise<string> {
       a < b ? -1 : 1,
     ),
   );
-  const digest = await crypto.subtle.digest(
-    "SHA-256",
-    new TextEncoder().encode(JSON.stringify(sorted)),
-  );
-  return Array.from(new Uint8Array(digest), (byte) =>
-    byte.toString(16).padStart(2, "0"),
-  ).join("");
+  return sha256(new TextEncoder().encode(JSON.stringify(sorted)));
 }

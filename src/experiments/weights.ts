@@ -1,4 +1,5 @@
 /** Weights in .safetensors files under PyTorch's names and layouts, checked against a model tensor by tensor. */
+import { sha256 } from "./sha256.js";
 import type { ParameterSpec } from "../engine/parameters.js";
 import {
   decodeSafetensors,
@@ -86,11 +87,5 @@ export async function weightsSha256(
   specs: readonly ParameterSpec[],
   weights: Weights,
 ): Promise<string> {
-  const digest = await crypto.subtle.digest(
-    "SHA-256",
-    encodeWeights(specs, weights),
-  );
-  return Array.from(new Uint8Array(digest), (byte) =>
-    byte.toString(16).padStart(2, "0"),
-  ).join("");
+  return sha256(encodeWeights(specs, weights));
 }
