@@ -32,6 +32,19 @@ export class DivergedError extends Error {
   }
 }
 
+/** Training was told to stop before its end; a checkpoint holds what was done. */
+export class InterruptedError extends Error {
+  override name = "InterruptedError";
+  constructor(
+    /** Optimiser steps done, all of them in the checkpoint. */
+    readonly step: number,
+    /** The signal's reason: "SIGINT" where the command was told so. */
+    readonly reason: unknown,
+  ) {
+    super(`training was stopped after step ${step}`);
+  }
+}
+
 /** A line of metrics.jsonl for an optimiser step. */
 export interface StepRecord {
   readonly kind: "step";
