@@ -8,7 +8,7 @@ import { ImageSource } from "../engine/image-source.js";
 import type { ParameterSpec } from "../engine/parameters.js";
 import type { Evaluation } from "../engine/evaluation.js";
 import { Session } from "../engine/session.js";
-import { findModel } from "../models/registry.js";
+import { buildModel } from "../models/registry.js";
 import { type Evaluation as Metrics, evaluateLogits } from "./metrics.js";
 import type { PoisonResult } from "./poison.js";
 import { epochOrder, learningRateAt } from "./schedule.js";
@@ -148,10 +148,7 @@ export async function train(
   try {
     const batch = Math.min(settings.batch, poisoned.kept.length);
     session = await Session.create(device, {
-      model: findModel(settings.model, settings.width).build(
-        classNames.length,
-        settings.width,
-      ),
+      model: buildModel(settings.model, classNames.length, settings),
       source: {
         kind: "images",
         images: trainImages,
