@@ -2,7 +2,13 @@
 import { aboveZero, all, forEvery, number, points } from "./claim-verdicts.js";
 import type { Claim, ClaimStudy, Finding } from "./claims.js";
 import { concordance } from "./measures.js";
-import type { Condition, Estimate, Rate, RateTable } from "./rate-table.js";
+import {
+  type Condition,
+  conditionOf,
+  type Estimate,
+  type Rate,
+  type RateTable,
+} from "./rate-table.js";
 import { benjaminiHochberg, mean } from "./statistics.js";
 
 const study = "impact-index";
@@ -100,16 +106,10 @@ export const impactClaims: readonly Claim[] = [
   },
 ];
 
-const noise = (model: string, level: number): Condition => ({
-  model,
-  arm: "noise",
-  level,
-});
-const reduction = (model: string, level: number): Condition => ({
-  model,
-  arm: "reduction",
-  level,
-});
+const noise = (model: string, level: number) =>
+  conditionOf(model, "noise", level);
+const reduction = (model: string, level: number) =>
+  conditionOf(model, "reduction", level);
 
 /** Levels at which both arms have runs. */
 function sharedLevels(table: RateTable, model: string): number[] {
@@ -123,18 +123,22 @@ const percent = (share: number) => `${Number((100 * share).toFixed(6))} %`;
 
 function noiseHurtsMore(table: RateTable, model: string): Finding | null {
   const levels = sharedLevels(table, model);
-  const gap = (rate: Rate, level: number) =>
-    rate(reduction(model, level), "top1") - rate(noise(model, level), "top1");
-  const conditions = levels.flatMap((level) => [
-    noise(model, level),
-    reduction(model, level),
-  ]);
+  const pairs = levels.map((level) => ({
+    level,
+    noisy: noise(model, level),
+    reduced: reduction(model, level),
+  }));
+  const gap = (rate: Rate, { noisy, reduced }: (typeof pairs)[number]) =>
+    rate(reduced, "top1") - rate(noisy, "top1");
+  const conditions = pairs.flatMap(({ noisy, reduced }) => [noisy, reduced]);
   const estimate = table.estimate(conditions, (rate) =>
-    mean(levels.map((level) => gap(rate, level))),
+    mean(pairs.map((pair) => gap(rate, pair))),
   );
   if (!estimate) return null;
   const rate = table.meanRate(table.commonSeeds(conditions));
-  const against = levels.filter((level) => gap(rate, level) <= 0);
+  const against = pairs
+    .filter((pair) => gap(rate, pair) <= 0)
+    .map(({ level }) => level);
   const exceptions =
     against.length > 0 ? `, but not at ${against.map(percent).join(", ")}` : "";
   return {
@@ -176,7 +180,8 @@ function extremeClasses(
   return forEvery(models, (model) => {
     const levels = table.levels(model, "noise");
     const clean = table.baseline(model);
-    const conditions = [clean, ...levels.map((level) => noise(model, level))];
+    const noisy = levels.map((level) => noise(model, level));
+    const conditions = [clean, ...noisy];
     const seeds = table.commonSeeds(conditions);
     if (levels.length === 0 || seeds.length === 0) return null;
     const average = table.meanRate(seeds);
@@ -190,7 +195,7 @@ function extremeClasses(
     // Sensitivity times the sign, linear in the rates: the baseline's mean is the unit.
     const score = (rate: Rate, c: number) =>
       (sign *
-        (rate(clean, c) - mean(levels.map((l) => rate(noise(model, l), c))))) /
+        (rate(clean, c) - mean(noisy.map((condition) => rate(condition, c))))) /
       tpr0[c]!;
     const contrast = table.estimate(
       conditions,
@@ -279,7 +284,7 @@ function strongerThanLenet(table: RateTable, model: string): Finding | null {
       table
         .levels("lenet", arm)
         .filter((level) => table.levels(model, arm).includes(level))
-        .map((level): Condition => ({ model: name, arm, level })),
+        .map((level) => conditionOf(name, arm, level)),
     ),
   ];
   const [own, lenet] = [conditionsOf(model), conditionsOf("lenet")];
