@@ -190,6 +190,12 @@ export function pageScript(cellsMarkup: (spec: CellSpec) => string): void {
     return rows.filter((row) => row.length > 1 || row[0] !== "");
   }
 
+  // On paper nothing can be opened.
+  addEventListener("beforeprint", () => {
+    for (const details of all<HTMLDetailsElement>(document, "[data-print]"))
+      details.open = true;
+  });
+
   /** Rows that a table in the page shows at most. */
   const limit = 1000;
   for (const details of all<HTMLDetailsElement>(document, "details.table")) {

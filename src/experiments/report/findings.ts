@@ -84,6 +84,33 @@ function markedSentence(study: StudyData): string | null {
   return `Of ${cells.length} pairs of class and level, noise harmed significantly more than losing the data in ${worse} and significantly less in ${better}.`;
 }
 
+/** Up to so many models have a sentence each. */
+const MAX_SENTENCES = 2;
+
+/** "45.5 to 63.7 %" of several values. */
+function rangeText(values: readonly number[]): string {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  return `${percent(low).replace(/\u00a0%$/, "")} to ${percent(high)}`;
+}
+
+function accuracySentences(groups: readonly ModelRuns[]): (string | null)[] {
+  const levels = groups.map((group) => group.levels.noise.at(-1));
+  const [level] = levels;
+  const known = groups.flatMap((group) => {
+    const clean = top1(group, "noise", 0);
+    const noisy = level === undefined ? null : top1(group, "noise", level);
+    return clean === null || noisy === null ? [] : [{ group, clean, noisy }];
+  });
+  const alike = levels.every((one) => one === level) && known.length === groups.length; // prettier-ignore
+  if (groups.length <= MAX_SENTENCES || level === undefined || !alike)
+    return groups.map(accuracySentence);
+  const reduced = groups.map((group) => top1(group, "reduction", level)).filter((v) => v !== null); // prettier-ignore
+  const other = reduced.length === groups.length ? `; with as many images removed instead it is ${rangeText(reduced)}` : ""; // prettier-ignore
+  return [
+    `At ${levelText(level)} noise the accuracy of the ${groups.length} models goes from ${rangeText(known.map((k) => k.clean))} to ${rangeText(known.map((k) => k.noisy))}${other}.`,
+  ];
+}
+
 /** The findings beside the answer, each a sentence. */
 export function findings(
   study: StudyData,
@@ -91,7 +118,7 @@ export function findings(
 ): string[] {
   const { claims } = study.measures;
   const sentences = [
-    ...groups.map(accuracySentence),
+    ...accuracySentences(groups),
     classSentence(study),
     markedSentence(study),
     claims.some(({ verdict }) => verdict !== "not tested") ? `Of the published claims: ${tally(claims)}.` : null, // prettier-ignore

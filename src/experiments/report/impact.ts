@@ -26,7 +26,7 @@ export function impactNote(row: ImpactRow): string {
     row.ciLow === null || row.ciHigh === null
       ? "no interval"
       : `95 % interval ${signed(row.ciLow, 2)} to ${signed(row.ciHigh, 2)}${row.interval === "bootstrap" ? ", one training draw" : ""}`;
-  const marked = row.marked ? "; differs from 0 (•)" : "";
+  const marked = row.marked ? "; differs from 0" : "";
   return (
     `${where}: index ${signed(row.impact, 2)} (${interval}; n = ${row.seeds} ${row.seeds === 1 ? "seed" : "seeds"})${marked}; ` +
     `TPR clean ${fixed(row.tpr0, 2)}, noise ${fixed(row.tprNoise, 2)}, reduction ${fixed(row.tprReduction, 2)}`
@@ -110,7 +110,7 @@ export function impactFigure(
       "Impact Index = TPRd_norm − TPRn_norm at the same level: what a wrong label costs a class beyond what a missing " +
       "image costs it. Orange, positive: noise harmed the class more than losing the data. Blue, negative: losing the " +
       `data harmed it more. Hatched: no value, because the clean run recognises no image of the class. n = ${n} ${most === 1 ? "seed" : "seeds"}. ` +
-      "A dot marks cells that differ from 0 at a false discovery rate of 5 % per model (Benjamini–Hochberg)." +
+      "Underlined (or dotted, where cells are small): cells that differ from 0 at a false discovery rate of 5 % per model (Benjamini–Hochberg)." +
       (bootstrap
         ? " With fewer than three seeds the test is over test images, for one training draw."
         : ""),

@@ -12,7 +12,7 @@ import { pageScript } from "./client.js";
 import { confusionFigure } from "./confusion.js";
 import { exchangeFigure, exchangeSeries, exchangeTable } from "./exchange.js";
 import { type Choice, choicesHtml, type Figure, modelChoice } from "./figure.js"; // prettier-ignore
-import { figureHtml } from "./figure-html.js";
+import { figureHtml, figureNames } from "./figure-html.js";
 import { answer, answerNote, caution, findings } from "./findings.js";
 import { escapeHtml } from "./html.js";
 import { impactFigure } from "./impact.js";
@@ -37,8 +37,9 @@ export interface Section {
   readonly intro: string;
   readonly choices: readonly Choice[];
   readonly figures: readonly Figure[];
-  /** Markup before the figures: a table. */
+  /** Markup before and after the figures: tables. */
   readonly before: string;
+  readonly after: string;
 }
 
 function closeUp(study: StudyData, groups: readonly ModelRuns[]): Section {
@@ -53,6 +54,7 @@ function closeUp(study: StudyData, groups: readonly ModelRuns[]): Section {
       ...modelChoice(shown),
     ],
     before: "",
+    after: "",
     figures: [
       classTable(shown, rows),
       readOffFigure(shown, rows),
@@ -72,13 +74,14 @@ export function buildSections(
     id: string,
     title: string,
     figures: readonly (Figure | null)[],
-    more: Partial<Pick<Section, "intro" | "before">> = {},
+    more: Partial<Pick<Section, "before" | "after">> = {},
   ): Section => ({
     id,
     title,
     intro: "",
     choices: [],
     before: "",
+    after: "",
     ...more,
     figures: figures.filter((figure) => figure !== null),
   });
@@ -90,7 +93,7 @@ export function buildSections(
       "accuracies",
       "Accuracy",
       [accuracyFigure(groups), volumeFigure(groups)],
-      { before: accuracyTable(groups) },
+      { after: accuracyTable(groups) },
     ),
     section("training", "Training", [
       learningFigure(groups),
@@ -112,9 +115,9 @@ export function buildSections(
   ].filter(({ figures }) => figures.length > 0);
 }
 
-function sectionHtml(section: Section, numbers: ReadonlyMap<string, number>) {
+function sectionHtml(section: Section, names: ReadonlyMap<string, string>) {
   const own = section.choices.length > 0;
-  const figures = section.figures.map((figure) => figureHtml(figure, numbers, own)); // prettier-ignore
+  const figures = section.figures.map((figure) => figureHtml(figure, names, own)); // prettier-ignore
   const [first] = section.choices;
   const heading =
     own && first
@@ -126,6 +129,7 @@ function sectionHtml(section: Section, numbers: ReadonlyMap<string, number>) {
     choicesHtml(section.choices, section.id) +
     section.before +
     figures.join("\n") +
+    section.after +
     `</section>`
   );
 }
@@ -167,9 +171,7 @@ export function renderPage(
 ): string {
   const name =
     study.kind === "run" ? `Run ${study.name}` : `${title(study.name)}: what dirty labels cost`; // prettier-ignore
-  const numbers = new Map(
-    sections.flatMap(({ figures }) => figures).map(({ id }, i) => [id, i + 1]),
-  );
+  const names = figureNames(sections.flatMap(({ figures }) => figures));
   const claims = claimsHtml(study.measures.claims);
   const links = [
     ...sections,
@@ -193,7 +195,7 @@ ${headerHtml(study, groups, name)}
 <nav aria-label="Contents"><ul>${links.join("")}</ul><button type="button" id="theme" hidden>Dark page</button></nav>
 </header>
 <main id="content" tabindex="-1">
-${sections.map((section) => sectionHtml(section, numbers)).join("\n")}
+${sections.map((section) => sectionHtml(section, names)).join("\n")}
 ${claims}
 ${provenanceHtml(study, groups)}
 ${TERMS}

@@ -63,9 +63,9 @@ function readOffChart(group: ModelRuns, rows: readonly ImpactRow[]): string {
     .flatMap((row) => [row.tprnNorm ?? 1, row.tprdNorm ?? 1])
     .map(clip);
   const space = frame({
-    width: 560,
+    width: 600,
     height: 300,
-    right: 190,
+    right: 226,
     x: { domain: [0, 100 * levels.at(-1)!], label: "level (%)" },
     y: { domain: [Math.min(0, ...values), Math.max(1.1, ...values)], label: "true positive rate / that of the clean run" }, // prettier-ignore
   });

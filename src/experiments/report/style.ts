@@ -53,7 +53,7 @@ svg.chart{display:block;max-width:100%;height:auto;overflow:visible;font-family:
 .readout .hint{color:var(--muted)}
 figcaption{max-width:46rem;margin-top:1.1rem;color:var(--muted);font-size:.88rem;line-height:1.5}
 figcaption strong{color:var(--ink)}
-.data{display:flex;flex-wrap:wrap;gap:.4rem 1rem;align-items:center;margin-top:.6rem;color:var(--ink)}
+.data{display:flex;flex-wrap:wrap;gap:.4rem 1.2rem;align-items:baseline;margin-top:.7rem;font-size:.88rem}
 .choices{display:flex;flex-wrap:wrap;gap:.7rem 2rem;margin:0 0 1.3rem}
 .choices[hidden]{display:none}
 .choices fieldset{border:0;margin:0;padding:0;display:flex;flex-wrap:wrap;gap:.35rem;align-items:center;min-width:0}
@@ -80,13 +80,15 @@ tbody:first-of-type .group th{padding-top:.7rem}
 details{margin:1rem 0}
 details[hidden]{display:none}
 summary{cursor:pointer;font-size:.95rem;width:fit-content}
-figcaption details{margin:.6rem 0 0}
-figcaption summary{font-size:.88rem;color:var(--ink);text-decoration:underline;text-decoration-color:var(--muted);text-underline-offset:.18em}
-figcaption .scroll{max-height:26rem;overflow:auto;color:var(--ink)}
+.data summary{font-size:.88rem;text-decoration:underline;text-decoration-color:var(--muted);text-underline-offset:.18em}
+.data .scroll{max-height:26rem;overflow:auto}
+.data details{margin:0;max-width:100%}
+.data details[open]{flex-basis:100%}
 .claims{list-style:none;padding:0;max-width:50rem}
 .claim{display:grid;grid-template-columns:8rem 1fr;gap:.2rem 1.2rem;padding:1rem 0;border-bottom:1px solid var(--rule)}
 .claim p{margin:0 0 .3rem;overflow-wrap:anywhere}
-.claim .aside{margin:0}
+.claim p+p{font-size:.94rem;line-height:1.5}
+.claim .aside{margin:0;font-size:.85rem}
 .verdict{font-size:.88rem;font-weight:600;color:var(--muted)}
 .verdict::before{display:inline-block;width:1.3em;content:"–"}
 .verdict[data-verdict="held"]{color:var(--good)}
