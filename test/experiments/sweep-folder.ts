@@ -15,7 +15,6 @@ import {
   perClassCsv,
   prCsv,
   type ResultRow,
-  resultsCsv,
 } from "../../src/experiments/tables.js";
 
 export const CIFAR10 = [
@@ -218,7 +217,7 @@ function conditionsOf({ models, seeds, levels }: Options): Condition[] {
   );
 }
 
-/** Writes a sweep folder (baseline, and both arms at every level) and returns the rows of its results.csv. */
+/** Writes a sweep folder (baseline, and both arms at every level) without tables, and returns the rows of its results.csv. */
 export function writeSweepFolder(
   sweepDir: string,
   given: FolderOptions = {},
@@ -246,15 +245,20 @@ export function writeSweepFolder(
     const state = options.unfinished[id] ?? "done";
     const noise = arm === "noise" ? level : 0;
     const keep = arm === "reduction" ? 1 - level : 1;
-    const error = state === "failed" ? "device lost in conv2" : undefined;
-    jobs.push({ id, hash, config: { model, seed, noise, keep }, state, error });
+    jobs.push({ id, hash, config: { model, seed, noise, keep }, state });
     const run = `runs/${id}-${hash.slice(0, 8)}`;
+    if (state === "failed" || state === "diverged") {
+      mkdirSync(join(sweepDir, run), { recursive: true });
+      writeFileSync(
+        join(sweepDir, run, "failure.json"),
+        JSON.stringify({ state, error: `${state} in conv2` }),
+      );
+    }
     return state === "done"
       ? writeRun(join(sweepDir, run), condition, options)
       : { ...condition, top1Last: null, top1Best: null, top5Last: null, lossLast: null, status: state, run }; // prettier-ignore
   });
   mkdirSync(sweepDir, { recursive: true });
-  writeFileSync(join(sweepDir, "results.csv"), resultsCsv(rows));
   writeFileSync(
     join(sweepDir, "sweep.json"),
     JSON.stringify({ name: options.name, createdWith: "tarnish 0.1.0", jobs }),

@@ -76,12 +76,12 @@ function exchangeChart(series: readonly ExchangeSeries[], budget: Budget) {
   const most = Math.max(...rows.map((row) => row.largestReduction));
   const lastRate = Math.max(...rows.map((row) => row.effectiveRate));
   const groups = series.map(({ group }) => group);
-  const legend = modelLegend(groups, 38, 14, WIDTH - 160);
+  const legend = modelLegend(groups, 38, 14, WIDTH - 172);
   const space = frame({
     width: WIDTH,
     height: 330 + legend.height,
     top: 42 + legend.height,
-    right: 118,
+    right: 132,
     x: { domain: [0, 106 * lastRate], label: "labels that are really wrong (%)" }, // prettier-ignore
     y: { domain: [0, 110 * most], label: "" },
   });

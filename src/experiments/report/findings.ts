@@ -81,7 +81,7 @@ function markedSentence(study: StudyData): string | null {
   if (cells.length === 0) return null;
   const worse = cells.filter((row) => row.marked && row.impact! > 0).length;
   const better = cells.filter((row) => row.marked && row.impact! < 0).length;
-  return `Of ${cells.length} pairs of class and level, noise harmed significantly more than losing the data in ${worse} and significantly less in ${better}.`;
+  return `Of ${cells.length} pairs of class and level, noise harmed significantly more than losing the data in ${worse} and significantly less in ${better} (false discovery rate 5 % per model).`;
 }
 
 /** Up to so many models have a sentence each. */
@@ -141,5 +141,5 @@ export function caution(groups: readonly ModelRuns[]): string | null {
   if (n === null || clean === null) return draws;
   // Normal approximation of the binomial; a statement of size, not a test.
   const half = 1.96 * Math.sqrt((clean * (1 - clean)) / n);
-  return `${draws} With ${n.toLocaleString("en")} test images one network's accuracy near ${percent(clean, 0)} is known to about ±${fixed(100 * half, 1)} points, a class's to about ±${fixed(100 * half * Math.sqrt(group.classes.length), 0)}.`;
+  return `${draws} With ${n.toLocaleString("en")} test images one network's accuracy near ${percent(clean, 0)} is known to about ±${fixed(100 * half, 1)} points and a class's to about ±${fixed(100 * half * Math.sqrt(group.classes.length), 0)} points.`;
 }

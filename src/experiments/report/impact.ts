@@ -3,7 +3,7 @@ import { impactCsv } from "../measure-tables.js";
 import type { ImpactRow } from "../measures.js";
 import type { ModelRuns } from "./aggregate.js";
 import type { Figure } from "./figure.js";
-import { heatmap } from "./grid.js";
+import { heatmap, MAX_LABELLED, rowOrder } from "./grid.js";
 import { fixed, levelText, signed, slug } from "./html.js";
 import { CHART_WIDTH } from "./svg.js";
 
@@ -53,12 +53,13 @@ function impactMap(
   width: number,
 ) {
   const { levels, at } = impactOf(group, rows);
-  const cells = group.classes.map((name) =>
-    levels.map((level) => at(name, level)),
-  );
+  const all = group.classes.map((name) => levels.map((level) => at(name, level))); // prettier-ignore
+  const order = rowOrder(all.map((row) => row.map((cell) => cell?.impact ?? null))); // prettier-ignore
+  const names = order.map((c) => group.classes[c]!);
+  const cells = order.map((c) => all[c]!);
   const more = scale.beyond ? " +" : "";
   return heatmap({
-    rows: group.classes,
+    rows: names,
     columns: levels.map(levelText),
     values: cells.map((row) => row.map((cell) => cell?.impact ?? null)),
     marks: cells.map((row) => row.map((cell) => cell?.marked ?? false)),
@@ -66,7 +67,7 @@ function impactMap(
       row.map((cell, l) =>
         cell
           ? impactNote(cell)
-          : `${group.classes[c]!}, ${levelText(levels[l]!)}: not measured`,
+          : `${names[c]!}, ${levelText(levels[l]!)}: not measured`,
       ),
     ),
     scale: "index",
@@ -113,7 +114,8 @@ export function impactFigure(
       "Underlined (or dotted, where cells are small): cells that differ from 0 at a false discovery rate of 5 % per model (Benjamini–Hochberg)." +
       (bootstrap
         ? " With fewer than three seeds the test is over test images, for one training draw."
-        : ""),
+        : "") +
+      (shown[0]!.classes.length > MAX_LABELLED ? " Classes by their mean index." : ""), // prettier-ignore
     csv: impactCsv(rows),
   };
 }

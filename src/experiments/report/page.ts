@@ -146,12 +146,11 @@ function headerHtml(
   name: string,
 ): string {
   const series = exchangeSeries(groups, study.measures.exchange);
-  const planned = Math.max(study.jobs.length, study.runs.length);
   const done = study.runs.filter(({ row }) => row.status === "done").length;
   const paragraph = (text: string | null, kind: string) =>
     text === null ? "" : `<p class="${kind}">${escapeHtml(text)}</p>`;
   const list = findings(study, groups).map((sentence) => `<li>${escapeHtml(sentence)}</li>`); // prettier-ignore
-  const count = study.kind === "run" ? `one run, ${done === 1 ? "finished" : "not finished"}` : `${done} of ${planned} runs finished`; // prettier-ignore
+  const count = study.kind === "run" ? `one run, ${done === 1 ? "finished" : "not finished"}` : `${done} of ${study.runs.length} runs finished`; // prettier-ignore
   return (
     `<p class="kicker">${escapeHtml(groups.map(({ model }) => model).join(", "))} · ${count}</p>` +
     `<h1>${escapeHtml(name)}</h1>` +

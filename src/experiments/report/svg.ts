@@ -158,7 +158,7 @@ export function frame(options: FrameOptions): Frame {
         columns
           .map((value) => text(x(value), bottom + 17, format(options.x, x, value), { "text-anchor": "middle" })) // prettier-ignore
           .join("") +
-        text((left + right) / 2, height - 5, options.x.label, {
+        text((left + right) / 2, bottom + 35, options.x.label, {
           "text-anchor": "middle",
         }) +
         text(0, 12, options.y.label),
