@@ -73,7 +73,9 @@ export function calibrationFigure(groups: readonly ModelRuns[]): Figure | null {
                 `Expected calibration error by level, ${ARM_TITLE[arm].toLowerCase()}`,
                 space.axes +
                   legend.markup +
-                  text(0, 18 + legend.height, "expected calibration error", { fill: "var(--muted)" }) + // prettier-ignore
+                  text(0, 18 + legend.height, "expected calibration error", {
+                    fill: "var(--muted)",
+                  }) + // prettier-ignore
                   body.join(""),
               ),
             };

@@ -203,7 +203,8 @@ export function confusionFigure(groups: readonly ModelRuns[]): Figure | null {
   // A partial sweep has conditions that only some models have.
   const names = [...new Set(models.flatMap(({ matrices }) => matrices.map(({ name }) => name)))]; // prettier-ignore
   const rows = models.flatMap(({ group, classes, matrices }) =>
-    matrices.flatMap(({ arm, level, seeds, counts }) =>
+    matrices.flatMap(
+      ({ arm, level, seeds, counts }) =>
       counts.map((row, t): Cell[] => [group.model, arm, level, seeds, classes[t]!, ...row]), // prettier-ignore
     ),
   );
@@ -223,7 +224,9 @@ export function confusionFigure(groups: readonly ModelRuns[]): Figure | null {
         options: [ORDERS[start]!, ...ORDERS.filter((_, i) => i !== start)],
       },
     ],
-    panels: models.map((model, i) => panelOf(model, i, names, models.length > 1)),
+    panels: models.map((model, i) =>
+      panelOf(model, i, names, models.length > 1),
+    ),
     caption:
       "Of the test images of each true class, the share in percent predicted as each class; the diagonal is the true " +
       "positive rate. Shades follow the root of the share, so that small confusions are seen. Alike: classes that the " +

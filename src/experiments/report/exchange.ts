@@ -99,7 +99,7 @@ function exchangeChart(series: readonly ExchangeSeries[], budget: Budget) {
         high: space.y(100 * (row.ciHigh ?? 1.07 * row.largestReduction)),
       }));
     const beyond = rows.filter((row) => row.censored === "above");
-    const arrows = beyond.map((row) => `M${x(row).toFixed(1)} ${(space.y(100 * most) - 4).toFixed(1)}v-13m-3.5 4l3.5-4l3.5 4`); // prettier-ignore
+    const arrows = beyond.map((row) => `M${x(row).toFixed(1)} ${(space.y(100 * row.largestReduction) - 4).toFixed(1)}v-13m-3.5 4l3.5-4l3.5 4`); // prettier-ignore
     return (
       stroke(lineData([[space.x(0) , space.y(0)], ...at]), color, { "stroke-width": 1.5, opacity: "0.7" }) + // prettier-ignore
       stroke(whiskerData(bars), color, { "stroke-width": 1 }) +
@@ -112,8 +112,9 @@ function exchangeChart(series: readonly ExchangeSeries[], budget: Budget) {
     stroke(`M${space.x(0)} ${space.y(0)}L${space.x(end)} ${space.y(end)}`, "var(--muted)", { "stroke-width": 1, "stroke-dasharray": "3 4" }) + // prettier-ignore
     text(space.right + 8, space.y(end) + 20, "a wrong label costs", { fill: "var(--muted)" }) + // prettier-ignore
     text(space.right + 8, space.y(end) + 35, "a missing image", { fill: "var(--muted)" }); // prettier-ignore
+  const same = rows.every((row) => row.largestReduction === most);
   const limit =
-    stroke(`M${space.left} ${space.y(100 * most)}H${space.right}`, "var(--muted)", { "stroke-width": 1 }) + // prettier-ignore
+    !same ? "" : stroke(`M${space.left} ${space.y(100 * most)}H${space.right}`, "var(--muted)", { "stroke-width": 1 }) + // prettier-ignore
     text(space.right + 8, space.y(100 * most) + 4, "the most removed", { fill: "var(--muted)" }); // prettier-ignore
   return chart(
     space.width,
@@ -121,7 +122,12 @@ function exchangeChart(series: readonly ExchangeSeries[], budget: Budget) {
     `Exchange rate at equal ${budget}: share of images whose loss costs as much accuracy, by share of wrong labels`,
     space.axes +
       legend.markup +
-      text(0, 22 + legend.height, "share of images whose loss costs as much accuracy (%)", { fill: "var(--muted)" }) + // prettier-ignore
+      text(
+        0,
+        22 + legend.height,
+        "share of images whose loss costs as much accuracy (%)",
+        { fill: "var(--muted)" },
+      ) + // prettier-ignore
       even +
       limit +
       body.join(""),
@@ -162,7 +168,9 @@ export function exchangeFigure(
       "How much of the training data would have to be lost to cost as much accuracy as the noise: the accuracy with " +
       "noise, looked up on a falling (isotonic) fit to the accuracies with fewer images. An arrow: more than the " +
       "largest reduction that was trained; the rate itself is unknown. " +
-      (intervals.length > 0 ? `Whiskers: 95 % intervals ${intervals.join("; ")}. ` : "No intervals: the test logits are missing. ") + // prettier-ignore
+      (intervals.length > 0
+        ? `Whiskers: 95 % intervals ${intervals.join("; ")}. `
+        : "No intervals: the test logits are missing. ") + // prettier-ignore
       `Fewer images were ${budgets.map((budget) => BUDGET_TEXT[budget]).join("; or ")}.`,
     csv: writeCsv(
       ["model", "budget", "noise_level", "effective_rate", "equivalent_reduction", "censored", "ci_low", "ci_high", "interval", "seeds", "largest_reduction"], // prettier-ignore

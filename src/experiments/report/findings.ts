@@ -1,11 +1,11 @@
 /** The summary: the exchange rate first, then what else the numbers say, in sentences (plain text, not HTML). */
 import type { ExchangeRow } from "../measures.js";
-import { conditions, mean, type ModelRuns, runsAt, testImages } from "./aggregate.js"; // prettier-ignore
+import { conditions, conditionText, mean, type ModelRuns, runsAt, testImages } from "./aggregate.js"; // prettier-ignore
 import { tally } from "./claims.js";
 import { BUDGET_TEXT, equivalentText, exchangeSentence, type ExchangeSeries, intervalText, quotedRow } from "./exchange.js"; // prettier-ignore
 import { fixed, levelText, percent, rounded } from "./html.js";
 import { rankedClasses } from "./sensitivity.js";
-import type { StudyData } from "./study.js";
+import type { RunData, StudyData } from "./study.js";
 
 const top1 = (group: ModelRuns, arm: "noise" | "reduction", level: number) =>
   mean(runsAt(group, arm, level).map(({ row }) => row.top1Last));
@@ -33,6 +33,24 @@ export function answer(series: readonly ExchangeSeries[]): string | null {
     : `${rate} wrong labels cost as much as losing ${low} (${least.model}) to ${high} (${most.model}) of the data.`;
 }
 
+/** What a single run came to. */
+export function runSentences(run: RunData, images: number | null): string[] {
+  const { row, summary, poison } = run;
+  const { ece, epoch } = summary?.last ?? { ece: null, epoch: null };
+  const best = summary?.best ?? null;
+  return [
+    row.top1Last === null
+      ? `${row.model} has not finished training.`
+      : `${row.model} recognises ${percent(row.top1Last)} of the ${images?.toLocaleString("en") ?? ""} test images after ${epoch ?? "its"} epochs.`.replaceAll(
+          "  ",
+          " ",
+        ),
+    best !== null && best.top1 !== null ? `Its best epoch was ${best.epoch ?? "another"}, with ${percent(best.top1)}; the best is chosen on the test images and so flatters.` : "", // prettier-ignore
+    row.arm === "baseline" ? "Trained on all images with the labels as they are." : `Trained with ${conditionText(row)}${poison && row.arm === "noise" ? `: ${poison.changed.toLocaleString("en")} of ${poison.kept.toLocaleString("en")} labels are really wrong (${percent(poison.effectiveRate)})` : ""}.`, // prettier-ignore
+    ece === null ? "" : `Confidence and accuracy lie ${percent(ece)} apart (expected calibration error).`, // prettier-ignore
+  ].filter((sentence) => sentence !== "");
+}
+
 /** How the answer is to be read: interval, noise level, budget. */
 export function answerNote(series: readonly ExchangeSeries[]): string | null {
   const [first] = series;
@@ -42,7 +60,9 @@ export function answerNote(series: readonly ExchangeSeries[]): string | null {
   const single = series.length === 1 && interval !== null;
   return (
     `At a noise level of ${levelText(row.noiseLevel)}` +
-    (single ? ` (95 % interval ${interval}${row.interval === "bootstrap" ? ", one training draw" : ""})` : "") + // prettier-ignore
+    (single
+      ? ` (95 % interval ${interval}${row.interval === "bootstrap" ? ", one training draw" : ""})`
+      : "") + // prettier-ignore
     `; the smaller training sets were ${BUDGET_TEXT[first.budget]}.`
   );
 }
@@ -136,7 +156,7 @@ export function caution(groups: readonly ModelRuns[]): string | null {
   const least = Math.min(...counts);
   const draws =
     least <= 1
-      ? "Every number rests on one training draw: another seed would shift it."
+      ? `${Math.max(...counts) === 1 ? "Every number rests" : "Some numbers rest"} on one training draw: another seed would shift ${Math.max(...counts) === 1 ? "it" : "them"}.`
       : `Numbers are means of ${least === Math.max(...counts) ? least : `${least} or more`} seeds.`;
   if (n === null || clean === null) return draws;
   // Normal approximation of the binomial; a statement of size, not a test.

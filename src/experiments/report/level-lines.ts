@@ -121,11 +121,11 @@ export function linesChart(
   });
   const ends = lines.map((line) =>
     space.y(
-      scale *
-        mean(line.seeds.map(({ points }) => points.at(-1)!.value))!,
+      scale * mean(line.seeds.map(({ points }) => points.at(-1)!.value))!,
     ),
   );
-  const labels = spread(ends, 14, space.top, space.bottom).map((y, i) =>
+  const labels = spread(ends, 14, space.top, space.bottom).map(
+    (y, i) =>
     text(space.right + 6, y + 4, lines[i]!.label, { fill: color(lines[i]!), "font-weight": 600 }), // prettier-ignore
   );
   return chart(

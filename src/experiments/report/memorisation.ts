@@ -78,7 +78,8 @@ export function memorisationFigure(
     .map((group) => ({ group, splits: splitsOf(group) }))
     .filter(({ splits }) => splits.length > 0);
   if (shown.length === 0) return null;
-  const rows = shown.flatMap(({ group, splits }) =>
+  const rows = shown.flatMap(
+    ({ group, splits }) =>
     splits.map((s): Cell[] => [group.model, s.level, s.seeds, s.poisoned, s.asTrue, s.asGiven, s.asOther, s.clean, s.cleanCorrect]), // prettier-ignore
   );
   return {

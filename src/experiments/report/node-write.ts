@@ -1,7 +1,11 @@
 /** Writes a report: index.html, and every figure as .svg with its data as .csv. Node and Deno only. */
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { requireOwnFolder, writeFileAtomic, writeFolder } from "../node-files.js";
+import {
+  requireOwnFolder,
+  writeFileAtomic,
+  writeFolder,
+} from "../node-files.js";
 import { readTables, rebuildTables } from "../node-tables.js";
 import { byModel } from "./aggregate.js";
 import { type Figure, standaloneSvg } from "./figure.js";

@@ -1,7 +1,7 @@
 /** The report: one self-contained HTML page from the files of a sweep or of a run. */
 import { accuracyFigure } from "./accuracy.js";
 import { accuracyTable } from "./accuracy-table.js";
-import { byModel, type ModelRuns } from "./aggregate.js";
+import { byModel, type ModelRuns, testImages } from "./aggregate.js";
 import { calibrationFigure } from "./calibration.js";
 import { cellsMarkup } from "./cells.js";
 import { claimsHtml } from "./claims.js";
@@ -13,7 +13,13 @@ import { confusionFigure } from "./confusion.js";
 import { exchangeFigure, exchangeSeries, exchangeTable } from "./exchange.js";
 import { type Choice, choicesHtml, type Figure, modelChoice } from "./figure.js"; // prettier-ignore
 import { figureHtml, figureNames } from "./figure-html.js";
-import { answer, answerNote, caution, findings } from "./findings.js";
+import {
+  answer,
+  answerNote,
+  caution,
+  findings,
+  runSentences,
+} from "./findings.js";
 import { escapeHtml } from "./html.js";
 import { impactFigure } from "./impact.js";
 import { learningFigure } from "./learning.js";
@@ -69,6 +75,8 @@ export function buildSections(
   groups: readonly ModelRuns[],
 ): Section[] {
   const { measures } = study;
+  // By level: of a single run there is but one.
+  const levels = study.kind === "sweep" ? groups : [];
   const series = exchangeSeries(groups, measures.exchange);
   const section = (
     id: string,
@@ -92,7 +100,7 @@ export function buildSections(
     section(
       "accuracies",
       "Accuracy",
-      [accuracyFigure(groups), volumeFigure(groups)],
+      [accuracyFigure(levels), volumeFigure(levels)],
       { after: accuracyTable(groups) },
     ),
     section("training", "Training", [
@@ -103,16 +111,16 @@ export function buildSections(
     section("classes", "Class by class", [
       impactFigure(groups, measures.impact),
       sensitivityFigure(groups, measures.sensitivity, measures.concordance),
-      tprFigure(groups),
+      tprFigure(levels),
       runRatesFigure(study, groups),
     ]),
     closeUp(study, groups),
     section("mistakes", "Mistakes", [
       confusionFigure(groups),
       memorisationFigure(groups),
-      calibrationFigure(groups),
+      calibrationFigure(levels),
     ]),
-  ].filter(({ figures }) => figures.length > 0);
+  ].filter(({ figures, after }) => figures.length > 0 || after !== "");
 }
 
 function sectionHtml(section: Section, names: ReadonlyMap<string, string>) {
@@ -149,12 +157,19 @@ function headerHtml(
   const done = study.runs.filter(({ row }) => row.status === "done").length;
   const paragraph = (text: string | null, kind: string) =>
     text === null ? "" : `<p class="${kind}">${escapeHtml(text)}</p>`;
-  const list = findings(study, groups).map((sentence) => `<li>${escapeHtml(sentence)}</li>`); // prettier-ignore
+  const [run] = study.runs;
+  const [lead, ...rest] =
+    study.kind === "run" && run
+      ? runSentences(run, groups[0] ? testImages(groups[0]) : null)
+      : [answer(series), ...findings(study, groups)];
+  const list = rest
+    .filter((sentence) => sentence !== null)
+    .map((sentence) => `<li>${escapeHtml(sentence)}</li>`); // prettier-ignore
   const count = study.kind === "run" ? `one run, ${done === 1 ? "finished" : "not finished"}` : `${done} of ${study.runs.length} runs finished`; // prettier-ignore
   return (
     `<p class="kicker">${escapeHtml(groups.map(({ model }) => model).join(", "))} · ${count}</p>` +
     `<h1>${escapeHtml(name)}</h1>` +
-    paragraph(answer(series), "answer") +
+    paragraph(lead ?? null, "answer") +
     paragraph(answerNote(series), "note") +
     (list.length > 0 ? `<ul class="findings">${list.join("")}</ul>` : "") +
     paragraph(caution(groups), "note") +

@@ -267,8 +267,7 @@ export function rowOfRun(
   const noise = numberOf(config, "noise") ?? 0;
   // 1 − keep carries the rounding of a binary fraction; levels are given with a few digits.
   const removed = Number((1 - (numberOf(config, "keep") ?? 1)).toPrecision(12));
-  const arm: Arm =
-    noise > 0 ? "noise" : removed > 0 ? "reduction" : "baseline";
+  const arm: Arm = noise > 0 ? "noise" : removed > 0 ? "reduction" : "baseline";
   return {
     model: textOf(config, "model") ?? "unknown",
     arm,

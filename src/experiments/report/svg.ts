@@ -153,10 +153,18 @@ export function frame(options: FrameOptions): Frame {
       "g",
       { fill: "var(--muted)" },
       rows
-        .map((value) => text(left - 7, y(value) + 4, format(options.y, y, value), { "text-anchor": "end" })) // prettier-ignore
+        .map((value) =>
+          text(left - 7, y(value) + 4, format(options.y, y, value), {
+            "text-anchor": "end",
+          }),
+        ) // prettier-ignore
         .join("") +
         columns
-          .map((value) => text(x(value), bottom + 17, format(options.x, x, value), { "text-anchor": "middle" })) // prettier-ignore
+          .map((value) =>
+            text(x(value), bottom + 17, format(options.x, x, value), {
+              "text-anchor": "middle",
+            }),
+          ) // prettier-ignore
           .join("") +
         text((left + right) / 2, bottom + 35, options.x.label, {
           "text-anchor": "middle",
