@@ -85,12 +85,12 @@ async function readRunStudy(
 
 /**
  * Reads a sweep folder or a run folder; a run that did not end has what it left behind.
- * @param makeTables makes the sweep's tables: reads them alone by default, and may write them too
+ * @param tables the sweep's tables or what makes them: by default from the run folders, without writing them
  * @throws UserError where the folder is neither, and naming the file where one is damaged
  */
 export async function readStudy(
   folder: string,
-  makeTables: (folder: string) => Promise<SweepTables> = readTables,
+  tables: SweepTables | ((folder: string) => Promise<SweepTables>) = readTables,
 ): Promise<StudyData> {
   const config = await readText(join(folder, "config.json"));
   if (config !== null) return readRunStudy(folder, config);
@@ -102,5 +102,8 @@ export async function readStudy(
     throw new UserError(
       `${folder}: neither a sweep folder (no sweep.json, no results.csv) nor a run folder (no config.json); make one with: tarnish sweep, or tarnish train`,
     );
-  return readSweepStudy(folder, await makeTables(folder));
+  return readSweepStudy(
+    folder,
+    typeof tables === "function" ? await tables(folder) : tables,
+  );
 }

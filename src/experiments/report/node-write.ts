@@ -6,13 +6,20 @@ import {
   writeFileAtomic,
   writeFolder,
 } from "../node-files.js";
-import { readTables, rebuildTables } from "../node-tables.js";
+import { readTables, rebuildTables, type SweepTables } from "../node-tables.js";
 import { byModel } from "./aggregate.js";
 import { type Figure, standaloneSvg } from "./figure.js";
 import { readStudy } from "./node-read.js";
 import { slug } from "./html.js";
 import { buildSections, renderPage, type Section } from "./page.js";
 import { resolveLight } from "./palette.js";
+
+export interface ReportOptions {
+  /** Folder of the report; by default `report` in the folder itself. */
+  readonly out?: string | undefined;
+  /** The sweep's tables, where they have just been made. */
+  readonly tables?: SweepTables | undefined;
+}
 
 /** Paths of a written report. */
 export interface WrittenReport {
@@ -68,14 +75,16 @@ function filesOf(sections: readonly Section[]): Record<string, string> {
 /**
  * The report of a sweep or run folder. An earlier report in the same place is replaced as a whole; where the folder
  * cannot be read, none is written. Without `out` the sweep's tables are made anew as well.
- * @param out folder of the report; by default `report` in the folder itself
  * @throws UserError as readStudy
  */
 export async function writeReport(
   folder: string,
-  out?: string,
+  { out, tables }: ReportOptions = {},
 ): Promise<WrittenReport> {
-  const study = await readStudy(folder, out ? readTables : rebuildTables);
+  const study = await readStudy(
+    folder,
+    tables ?? (out ? readTables : rebuildTables),
+  );
   const groups = byModel(study);
   const sections = buildSections(study, groups);
   const files = filesOf(sections);
