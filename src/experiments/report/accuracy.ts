@@ -18,11 +18,10 @@ import { slug } from "./html.js";
 import { armColor, armDash } from "./palette.js";
 import {
   chart,
-  element,
   type Frame,
   frame,
   lineData,
-  markerData,
+  markers,
   spread,
   stroke,
   text,
@@ -60,8 +59,8 @@ function armMarkup(space: Frame, arm: LevelArm, points: readonly Point[]) {
   return (
     stroke(lineData(at), color, { "stroke-dasharray": armDash(arm) }) +
     stroke(whiskerData(bars), color, { "stroke-width": 1 }) +
-    element("path", { d: markerData(0, filled, 3.4), fill: color }) +
-    element("path", { d: markerData(0, first, 3.4), fill: "var(--ink)" })
+    markers(0, filled, color, 3.4) +
+    markers(0, first, "var(--ink)", 3.4)
   );
 }
 

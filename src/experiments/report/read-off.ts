@@ -5,7 +5,7 @@ import { type Figure, variant } from "./figure.js";
 import { fixed, levelText, signed, slug } from "./html.js";
 import { impactOf } from "./impact.js";
 import { armColor } from "./palette.js";
-import { chart, element, type Frame, frame, lineData, markerData, spread, stroke, text } from "./svg.js"; // prettier-ignore
+import { chart, type Frame, frame, lineData, markers, spread, stroke, text } from "./svg.js"; // prettier-ignore
 
 /** Rates beyond this are drawn at the edge: a class that the clean run barely knows would flatten every other. */
 const HIGHEST = 1.6;
@@ -27,7 +27,7 @@ function classMarkup(space: Frame, rows: readonly ImpactRow[]): string {
     return text((space.left + space.right) / 2, (space.top + space.bottom) / 2, "no value: the clean run recognises no image of the class", { "text-anchor": "middle", fill: "var(--muted)" }); // prettier-ignore
   const arm = (name: "noise" | "reduction", key: "tprnNorm" | "tprdNorm") => {
     const at = [[space.x(0), space.y(1)] as const, ...rows.map((r) => [space.x(100 * r.level), space.y(clip(r[key]!))] as const)]; // prettier-ignore
-    return stroke(lineData(at), armColor(name)) + element("path", { d: markerData(0, at.slice(1), 3.4), fill: armColor(name) }); // prettier-ignore
+    return stroke(lineData(at), armColor(name)) + markers(0, at.slice(1), armColor(name), 3.4); // prettier-ignore
   };
   const x = space.x(100 * row.level);
   const [yn, yd] = [space.y(clip(row.tprnNorm!)), space.y(clip(row.tprdNorm!))];
