@@ -69,8 +69,10 @@ function accuracyChart(
   arms: readonly LevelArm[],
   highest: number,
   lastLevel: number,
+  alone: boolean,
 ): string {
   const space = frame({
+    ...(alone && { width: 460, height: 300 }),
     right: 66,
     x: { domain: [0, 100 * lastLevel], label: "level (% of the training images)", ticks: 4 }, // prettier-ignore
     y: { domain: [0, 100 * highest], label: "top-1 on the test images (%)" },
@@ -169,7 +171,13 @@ export function accuracyFigure(groups: readonly ModelRuns[]): Figure | null {
         charts: groups.map((group) => ({
           title: groups.length > 1 ? group.model : null,
           id: groups.length > 1 ? slug(group.model) : "",
-          svg: accuracyChart(group, arms, highest, lastLevel),
+          svg: accuracyChart(
+            group,
+            arms,
+            highest,
+            lastLevel,
+            groups.length === 1,
+          ),
         })),
       },
     ],

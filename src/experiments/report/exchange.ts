@@ -110,8 +110,7 @@ function exchangeChart(series: readonly ExchangeSeries[], budget: Budget) {
   const end = Math.min(100 * lastRate, 100 * most);
   const even =
     stroke(`M${space.x(0)} ${space.y(0)}L${space.x(end)} ${space.y(end)}`, "var(--muted)", { "stroke-width": 1, "stroke-dasharray": "3 4" }) + // prettier-ignore
-    text(space.right + 8, space.y(end) + 20, "a wrong label costs", { fill: "var(--muted)" }) + // prettier-ignore
-    text(space.right + 8, space.y(end) + 35, "a missing image", { fill: "var(--muted)" }); // prettier-ignore
+    text(space.x(0.62 * end) + 8, space.y(0.62 * end) + 16, "as much as a missing image", { fill: "var(--muted)" }); // prettier-ignore
   const same = rows.every((row) => row.largestReduction === most);
   const limit =
     !same ? "" : stroke(`M${space.left} ${space.y(100 * most)}H${space.right}`, "var(--muted)", { "stroke-width": 1 }) + // prettier-ignore
