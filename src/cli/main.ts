@@ -10,6 +10,7 @@ import * as doctor from "./commands/doctor.js";
 import * as evaluate from "./commands/eval.js";
 import * as exportWeights from "./commands/export.js";
 import * as poison from "./commands/poison.js";
+import * as report from "./commands/report.js";
 import * as sweep from "./commands/sweep.js";
 import * as train from "./commands/train.js";
 import { debugDetails, describeFailure } from "./errors.js";
@@ -17,7 +18,16 @@ import { exitOnClosedPipe, flushOutput } from "./output.js";
 import { version } from "./version.js";
 
 /** In the order of the help. A command's module registers it and loads what it needs only when it runs. */
-const commands = [demo, sweep, train, evaluate, exportWeights, poison, doctor];
+const commands = [
+  demo,
+  sweep,
+  train,
+  evaluate,
+  exportWeights,
+  poison,
+  report,
+  doctor,
+];
 
 const examples = `
 Examples:
