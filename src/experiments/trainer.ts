@@ -7,7 +7,7 @@ import type { Device } from "../engine/device.js";
 import type { Evaluation } from "../engine/evaluation.js";
 import { ImageSource } from "../engine/image-source.js";
 import { Session } from "../engine/session.js";
-import { findModel } from "../models/registry.js";
+import { buildModel } from "../models/registry.js";
 import { type CheckpointFile, fitCheckpoint } from "./checkpoint.js";
 import type { PoisonResult } from "./poison.js";
 import { augmentations, planCourse, type TrainSettings } from "./settings.js";
@@ -53,10 +53,7 @@ export async function train(
   try {
     const batch = Math.min(settings.batch, poisoned.kept.length);
     session = await Session.create(device, {
-      model: findModel(settings.model, settings.width).build(
-        classNames.length,
-        settings.width,
-      ),
+      model: buildModel(settings.model, classNames.length, settings),
       source: {
         kind: "images",
         images: trainImages,
