@@ -15,6 +15,9 @@ import { packageRoot } from "../../src/data/node-root.js";
 const root = packageRoot();
 const main = join(root, "dist", "src", "cli", "main.js");
 
+/** As a user's shell has it, even where npx runs the tests: the command words its advice by it. */
+const environment = { ...process.env, npm_command: "" };
+
 export interface CommandResult {
   code: number | null;
   stdout: string;
@@ -72,7 +75,7 @@ export function tarnish(
     [main, ...args],
     {
       cwd: options.cwd ?? root,
-      env: { ...process.env, ...options.env },
+      env: { ...environment, ...options.env },
       encoding: "utf8",
       timeout: 300_000,
     },
@@ -89,7 +92,7 @@ export function startTarnish(
   build();
   const child = spawn(process.execPath, [main, ...args], {
     cwd: options.cwd,
-    env: { ...process.env, ...options.env },
+    env: { ...environment, ...options.env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let stdout = "";
@@ -116,7 +119,7 @@ export function shell(line: string, cwd: string): CommandResult {
       encoding: "utf8",
       timeout: 300_000,
       env: {
-        ...process.env,
+        ...environment,
         TARNISH_NODE: process.execPath,
         TARNISH_MAIN: main,
       },
