@@ -4,7 +4,10 @@ import { join } from "node:path";
 import { encodeSafetensors } from "../../src/engine/safetensors.js";
 import { evaluateLogits } from "../../src/experiments/metrics.js";
 import { type Arm, perClassCsv } from "../../src/experiments/tables.js";
-import { CIFAR10 } from "./fixtures.js";
+
+/** CIFAR-10's classes, in label order. */
+const cifar10 =
+  "airplane automobile bird cat deer dog frog horse ship truck".split(" ");
 
 export interface Condition {
   model: string;
@@ -51,7 +54,7 @@ export function runFolder(
 function writeRun(
   sweep: string,
   {
-    classes = CIFAR10,
+    classes = cifar10,
     perClass,
     tpr,
     trainImages = 2000,
