@@ -8,7 +8,7 @@ import {
   type SweepRequest,
   type SweepWatcher,
 } from "../experiments/node-sweep.js";
-import { writeReport } from "../experiments/report/node-read.js";
+import { writeReport } from "../experiments/report/node-write.js";
 import {
   CostModel,
   type DataSize,
@@ -96,7 +96,7 @@ export async function watchedSweep(
       stoppedBy,
       `${out}: ${trained + skipped} of ${part.length} runs are done. Go on with:\n  ${sameCommand("--overwrite")}`,
     );
-  const { page } = await writeReport(out);
+  const { page } = await writeReport(out, { tables: outcome.tables });
   printResults(outcome.tables.results);
   if (left > 0)
     output.print(`${left} ${left === 1 ? "run is" : "runs are"} left to do`);

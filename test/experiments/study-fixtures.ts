@@ -4,10 +4,7 @@ import { join } from "node:path";
 import { encodeSafetensors } from "../../src/engine/safetensors.js";
 import { evaluateLogits } from "../../src/experiments/metrics.js";
 import { type Arm, perClassCsv } from "../../src/experiments/tables.js";
-
-/** CIFAR-10's classes, in label order. */
-const cifar10 =
-  "airplane automobile bird cat deer dog frog horse ship truck".split(" ");
+import { CIFAR10 } from "./sweep-folder.js";
 
 export interface Condition {
   model: string;
@@ -54,7 +51,7 @@ export function runFolder(
 function writeRun(
   sweep: string,
   {
-    classes = cifar10,
+    classes = CIFAR10,
     perClass,
     tpr,
     trainImages = 2000,
