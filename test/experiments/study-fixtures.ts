@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { encodeSafetensors } from "../../src/engine/safetensors.js";
 import { evaluateLogits } from "../../src/experiments/metrics.js";
 import { type Arm, perClassCsv } from "../../src/experiments/tables.js";
-import { CIFAR10 } from "./fixtures.js";
+import { CIFAR10 } from "./sweep-folder.js";
 
 export interface Condition {
   model: string;
