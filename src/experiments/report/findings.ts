@@ -57,13 +57,19 @@ export function answerNote(series: readonly ExchangeSeries[]): string | null {
   if (!first) return null;
   const row = quotedRow(first.rows);
   const interval = intervalText(row);
-  const single = series.length === 1 && interval !== null;
+  const single = new Set(series.map(({ group }) => group)).size === 1 && interval !== null; // prettier-ignore
+  const others = series.flatMap(({ group, budget, rows }) => {
+    const same = rows.find((one) => one.noiseLevel === row.noiseLevel);
+    if (budget === first.budget || !same) return [];
+    return [` At equal ${budget}, ${group.model}: ${equivalentText(same)}.`];
+  });
   return (
     `At a noise level of ${levelText(row.noiseLevel)}` +
     (single
       ? ` (95 % interval ${interval}${row.interval === "bootstrap" ? ", one training draw" : ""})`
       : "") + // prettier-ignore
-    `; the smaller training sets were ${BUDGET_TEXT[first.budget]}.`
+    `; the smaller training sets were ${BUDGET_TEXT[first.budget]}.` +
+    others.join("")
   );
 }
 
