@@ -105,9 +105,11 @@ function classSentence(study: StudyData): string | null {
 function markedSentence(study: StudyData): string | null {
   const cells = study.measures.impact.filter(({ impact }) => impact !== null);
   if (cells.length === 0) return null;
+  const none = study.measures.impact.length - cells.length;
+  const without = none > 0 ? ` Another ${none} have no index, because the clean run recognises no image of the class.` : ""; // prettier-ignore
   const worse = cells.filter((row) => row.marked && row.impact! > 0).length;
   const better = cells.filter((row) => row.marked && row.impact! < 0).length;
-  return `Of ${cells.length} pairs of class and level, noise harmed significantly more than losing the data in ${worse} and significantly less in ${better} (false discovery rate 5 % per model).`;
+  return `Of ${cells.length} pairs of class and level, noise harmed significantly more than losing the data in ${worse} and significantly less in ${better} (false discovery rate 5 % per model).${without}`;
 }
 
 /** Up to so many models have a sentence each. */
