@@ -96,9 +96,17 @@ export class Device {
     const { subgroupMinSize: size, subgroupMaxSize } = info;
     const subgroup =
       gpu.features.has("subgroups") && size === subgroupMaxSize ? size : 0;
-    const target: KernelTarget = isSoftware
-      ? { family: "register", parallelism: 16, subgroup }
-      : { family: "tiled", parallelism: 512, subgroup };
+    const limitsOfWorkgroups = {
+      workgroupBytes: gpu.limits.maxComputeWorkgroupStorageSize,
+      invocations: gpu.limits.maxComputeInvocationsPerWorkgroup,
+    };
+    const target: KernelTarget = {
+      ...(isSoftware
+        ? { family: "register", parallelism: 16 }
+        : { family: "tiled", parallelism: 264 }),
+      subgroup,
+      limits: limitsOfWorkgroups,
+    };
     return new Device(gpu, name, source, isSoftware, target);
   }
 
