@@ -110,8 +110,8 @@ export function gatherRule(
   const workgroups = ({ tileRows, tileColumns }: Tile) =>
     Math.ceil(rows / tileRows) * Math.ceil((columns4 * 4) / tileColumns);
   return (
-    [large!, medium!].find((tile) => workgroups(tile) >= target.parallelism) ??
-    small!
+    [large, medium].find((tile) => workgroups(tile) >= target.parallelism) ??
+    small
   );
 }
 
@@ -207,22 +207,20 @@ function tiles(
 ): ({ readonly family: "tiled" } & Tile)[] {
   const sides = (size: number, all: readonly number[]) =>
     all.filter((side, i) => i === 0 || side / 2 < size);
-  return sides(rows, [32, 64, 128, 256])
-    .flatMap((tileRows) =>
-      sides(columns4 * 4, [32, 64, 128]).flatMap((tileColumns) =>
-        blocks.flatMap((block) =>
-          depths.flatMap((depth) =>
-            [false, true].map((double) =>
-              tiled(tileRows, tileColumns, depth, block, double),
-            ),
-          ),
-        ),
-      ),
-    )
-    .filter((tile) => {
-      const { threads } = tileLayout(tile);
-      return threads >= 64 && threads <= 256;
-    });
+  const found: ({ readonly family: "tiled" } & Tile)[] = [];
+  for (const tileRows of sides(rows, [64, 128, 256]))
+    for (const tileColumns of sides(columns4 * 4, [64, 128]))
+      for (const block of blocks)
+        for (const depth of depths)
+          for (const double of [false, true])
+            for (const unroll of [1, depth])
+              found.push(
+                tiled(tileRows, tileColumns, depth, block, double, unroll),
+              );
+  return found.filter((tile) => {
+    const { threads } = tileLayout(tile);
+    return threads >= 64 && threads <= 256;
+  });
 }
 
 /** Variants to measure for forward and input gradient. */
@@ -252,12 +250,5 @@ export function gradWeightCandidates(
   const { cin4, cout4 } = vec4Channels(geometry);
   return tiles(geometry.kh * geometry.kw * cin4 * 4, cout4, [8, 16, 32])
     .filter((tile) => fits(target, tile, "tile", "tile"))
-    .flatMap((tile) => {
-      const splits = bestSplits(target, tile, geometry);
-      const more = [splits, splits * 2].filter(
-        (s) =>
-          s * 256 <= geometry.n * geometry.oh * geometry.ow || s === splits,
-      );
-      return more.map((s) => ({ ...tile, splits: s }));
-    });
+    .map((tile) => ({ ...tile, splits: bestSplits(target, tile, geometry) }));
 }
