@@ -62,6 +62,8 @@ export interface OpDefinition<A> {
   /** Shape rule. Throws ShapeError for inputs that do not fit. */
   infer(inputs: readonly Tensor[], attributes: A): readonly OutputSpec[];
   lower(node: Node<A>, lowering: Lowering): void;
+  /** Names of the kernel variants that are worth measuring for a node, where there is a choice. */
+  variants?(node: Node<A>, target: KernelTarget): readonly string[];
   /**
    * Appends the backward ops and returns the gradient of each input (undefined where none flows).
    * `needed[i]` says whether the gradient of input i is wanted at all.

@@ -194,7 +194,7 @@ function describe(
   return {
     version,
     adapter: device.adapterName,
-    kernels: device.target,
+    kernels: session.kernels,
     classes: dataset.classNames,
     normalisation: { mean: dataset.mean, std: dataset.std },
     images,

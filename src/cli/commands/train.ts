@@ -12,7 +12,7 @@ import {
   type TrainSettings,
 } from "../../experiments/settings.js";
 import { modelNames } from "../../models/registry.js";
-import { announceAdapter } from "../adapter.js";
+import { announceAdapter, announceTuning } from "../adapter.js";
 import {
   formatBytes,
   formatCount,
@@ -36,6 +36,7 @@ type Options = Partial<Omit<TrainSettings, "noiseKind">> & {
   adapter: string;
   out?: string;
   overwrite?: boolean;
+  tune: boolean;
   json?: boolean;
 };
 
@@ -180,6 +181,7 @@ export function register(program: Command): void {
     .option("--out <dir>", "the run folder (default: runs/<what it is>)")
     .addOption(commonOptions.overwrite())
     .addOption(commonOptions.adapter())
+    .addOption(commonOptions.tune())
     .addOption(commonOptions.json())
     .addHelpText("after", examples)
     .action(run);
@@ -207,6 +209,7 @@ async function run(options: Options): Promise<void> {
     out: given,
     overwrite = false,
     json = false,
+    tune,
     noiseKind,
     ...rest
   } = options;
@@ -222,8 +225,9 @@ async function run(options: Options): Promise<void> {
       `--batch ${settings.batch}: there are ${dataset.train.count} training images; take at most as many`,
     );
   }
-  const device = await openDevice(adapter);
+  const device = await openDevice(adapter, { tune });
   announceAdapter(device, output);
+  announceTuning(device, output);
   let progress: Progress | undefined;
   const summary = await trainToFolder({
     device,

@@ -31,7 +31,9 @@ import type {
 import { formatShape, type Shape, type Tensor } from "../tensor.js";
 import {
   convKey,
+  gatherCandidates,
   gatherVariant,
+  gradWeightCandidates,
   gradWeightVariant,
 } from "./conv2d-variants.js";
 import { reluGrad } from "./relu.js";
@@ -126,6 +128,11 @@ export const conv2d: OpDefinition<Conv2dAttributes> = {
     const label = "conv2d forward";
     emit(gatherDispatch(target, label, problem, inputs, outputs[0]!));
   },
+  variants({ inputs, attributes }, target) {
+    const [x, weights] = inputs;
+    const geometry = simplify(geometryOf(x!.shape, weights!.shape, attributes));
+    return gatherCandidates(target, "forward", geometry).map(variantName);
+  },
   backward(graph, node, [dy], needed) {
     const [x, weights, bias] = node.inputs as [
       Tensor,
@@ -180,6 +187,12 @@ export const conv2dGradInput: OpDefinition<GradInputAttributes> = {
     } as const;
     const label = "conv2d input gradient";
     emit(gatherDispatch(target, label, problem, inputs, outputs[0]!));
+  },
+  variants({ inputs, attributes }, target) {
+    const geometry = simplify(
+      geometryOf(attributes.input, inputs[1]!.shape, attributes),
+    );
+    return gatherCandidates(target, "gradInput", geometry).map(variantName);
   },
 };
 
@@ -238,5 +251,11 @@ export const conv2dGradWeightOp: OpDefinition<GradWeightAttributes> = {
       ],
       workgroups: elementwiseGrid(first + rest),
     });
+  },
+  variants({ inputs, attributes }, target) {
+    const geometry = simplify(
+      geometryOf(inputs[0]!.shape, attributes.weights, attributes),
+    );
+    return gradWeightCandidates(target, geometry).map(variantName);
   },
 };
