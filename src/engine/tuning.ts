@@ -130,15 +130,15 @@ export class Tuner {
     timer: KernelTimer,
     candidates: readonly { variant: string; dispatches: readonly Dispatch[] }[],
   ): Promise<string | undefined> {
+    const seconds = await timer.race(
+      candidates.map(({ dispatches }) => dispatches),
+    );
     let best: { variant: string; seconds: number } | undefined;
-    for (const { variant, dispatches } of candidates) {
-      try {
-        const seconds = await timer.time(dispatches);
-        if (!best || seconds < best.seconds) best = { variant, seconds };
-      } catch {
-        this.device.check(); // a candidate may fail, the device may not
-      }
-    }
+    candidates.forEach(({ variant }, i) => {
+      const time = seconds[i];
+      if (time !== undefined && (!best || time < best.seconds))
+        best = { variant, seconds: time };
+    });
     return best?.variant;
   }
 }
