@@ -45,6 +45,7 @@ export class Device {
   /** Free readback buffers by size: Dawn keeps a record of every buffer ever made, so they are made once. */
   readonly #staging = new Map<number, GPUBuffer[]>();
   #failure: Error | undefined;
+  #destroyed = false;
   /** Measures kernel variants before a plan first uses them; without it they are chosen by rule. */
   tuner: Tuner | undefined;
 
@@ -65,7 +66,8 @@ export class Device {
       );
     };
     void gpu.lost.then(({ reason, message }) => {
-      if (reason !== "destroyed")
+      // A device that somebody else destroyed is as lost as any.
+      if (!this.#destroyed)
         this.#fail(
           new DeviceLostError(
             `${adapterName} was lost (${reason}): ${message}`,
@@ -293,6 +295,7 @@ export class Device {
   }
 
   destroy(): void {
+    this.#destroyed = true;
     this.gpu.destroy();
   }
 }

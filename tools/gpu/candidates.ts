@@ -1,47 +1,34 @@
-/** Names of the variants that conv-sweep tries for a problem. */
-import type { KernelTarget } from "../../src/engine/graph.js";
-import {
-  gatherCandidates,
-  gradWeightCandidates,
-} from "../../src/engine/ops/conv2d-variants.js";
-import { variantName } from "../../src/engine/ops/variant-names.js";
-import type { ConvProblem, Pass } from "./conv-problems.js";
+/** Names of the variants that conv-sweep tries. */
+import type { Pass } from "./conv-problems.js";
 
-export function candidateNames(
-  target: KernelTarget,
-  { n, size, cin, cout, kernel, stride }: ConvProblem,
-  pass: Pass,
-  small: boolean,
-): string[] {
-  const padding = (kernel - 1) / 2;
-  const out = Math.floor((size + 2 * padding - kernel) / stride) + 1;
-  const geometry = {
-    n,
-    h: size,
-    w: size,
-    cin,
-    oh: out,
-    ow: out,
-    cout,
-    kh: kernel,
-    kw: kernel,
-    stride,
-    padding,
-  };
-  if (small) {
-    const tiles = [
-      "t32x32x8/4x4",
-      "t32x32x8/4x4/db",
-      "t64x32x16/8x4/db/u4",
-      "t32x64x8/8x8/u2",
-    ];
-    return pass === "gradWeight"
-      ? tiles.map((name, i) => `${name}/s${1 + i}`)
-      : tiles;
-  }
-  const variants =
-    pass === "gradWeight"
-      ? gradWeightCandidates(target, geometry)
-      : gatherCandidates(target, pass, geometry);
-  return variants.map(variantName);
+/** Tile, block; each in several depths and bufferings. */
+const tiles = [
+  ["64x64", "8x4"],
+  ["64x64", "8x8"],
+  ["64x128", "8x8"],
+  ["64x128", "16x8"],
+  ["128x64", "8x8"],
+  ["128x64", "16x8"],
+  ["128x128", "8x8"],
+  ["128x128", "16x8"],
+  ["256x64", "16x8"],
+] as const;
+
+/** All of them, without splits. */
+export function candidateNames(columns: number): string[] {
+  return tiles
+    .filter(([tile]) => Number(tile.split("x")[1]) / 2 < columns)
+    .flatMap(([tile, block]) => [
+      `t${tile}x16/${block}/u16`,
+      `t${tile}x16/${block}/u4`,
+      `t${tile}x8/${block}/u8`,
+      `t${tile}x8/${block}/db/u8`,
+    ]);
+}
+
+/** Variants whose layout of lanes and way of guarding loads is varied. */
+export function layoutNames(pass: Pass): string[] {
+  return pass === "gradWeight"
+    ? ["t128x128x16/8x8/u16", "t128x128x16/16x8/u16", "t64x64x16/8x8/u16"]
+    : ["t64x128x16/8x8/u16", "t128x64x16/8x8/u16", "t128x128x16/16x8/u16"];
 }

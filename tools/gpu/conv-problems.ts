@@ -9,6 +9,8 @@ import {
   conv2dGradInput,
   conv2dGradWeightOp,
 } from "../../src/engine/ops/conv2d.js";
+import { bestSplits } from "../../src/engine/ops/conv2d-variants.js";
+import { parseGatherVariant } from "../../src/engine/ops/variant-names.js";
 import { lower } from "../../src/engine/plan.js";
 import type { Shape, Tensor } from "../../src/engine/tensor.js";
 
@@ -75,6 +77,21 @@ function geometry({ n, size, cin, cout, kernel, stride }: ConvProblem) {
   const y: Shape = [n, out, out, cout];
   const weights: Shape = [kernel, kernel, cin, cout];
   return { x, y, weights, stride, padding };
+}
+
+/** The splits that suit a tile, by name, for the weight gradient. */
+export function splitsFor(
+  problem: ConvProblem,
+  target: KernelTarget,
+  tile: string,
+): number {
+  const variant = parseGatherVariant(tile);
+  if (variant?.family !== "tiled") return 1;
+  const { x, y, weights, stride, padding } = geometry(problem);
+  return bestSplits(target, variant, {
+    n: x[0], h: x[1], w: x[2], cin: x[3], oh: y[1], ow: y[2], cout: y[3],
+    kh: weights[0], kw: weights[1], stride, padding,
+  }); // prettier-ignore
 }
 
 export function flops(problem: ConvProblem): number {

@@ -1,330 +1,340 @@
 /**
- * Measures every sensible kernel variant on the convolutions of ResNet-18, on the adapter at hand.
+ * Measures kernel variants on the convolutions of ResNet-18, and a training step with and without the autotuner.
  *
- *   node dist/tools/gpu/conv-sweep.js [--seconds 150] [--tiny] [--adapter auto] [--out FILE.json]
+ *   node dist/tools/gpu/conv-sweep.js [--seconds 200] [--tiny] [--adapter auto] [--out FILE.json]
  *
  * Most important shapes first; it stops in time. Each variant's result is compared with the register kernel's.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { create } from "webgpu";
 import { experiments } from "../../shaders/gemm-tiled.js";
-import { Device, openDevice } from "../../src/engine/device.js";
-import type { KernelTarget } from "../../src/engine/graph.js";
+import { type Device, openDevice } from "../../src/engine/device.js";
+import type { Dispatch, KernelTarget } from "../../src/engine/graph.js";
 import { KernelTimer } from "../../src/engine/kernel-timer.js";
-import { bytesOf } from "../../src/engine/tensor.js";
+import { Session } from "../../src/engine/session.js";
+import { bytesOf, type Tensor } from "../../src/engine/tensor.js";
+import { Tuner } from "../../src/engine/tuning.js";
+import { buildModel } from "../../src/models/registry.js";
+import { candidateNames, layoutNames } from "./candidates.js";
 import {
   dispatchesOf,
   flops,
   passes,
   resnet18,
+  splitsFor,
   tiny,
   type ConvProblem,
   type Pass,
 } from "./conv-problems.js";
 import { copySpeed, peakFlops } from "./peaks.js";
-import { candidateNames } from "./candidates.js";
 
 interface Row {
-  problem: string;
-  pass: Pass;
-  variant: string;
-  ms?: number;
-  tflops?: number;
-  error?: number;
-  failure?: string;
+  readonly problem: string;
+  readonly pass: Pass;
+  readonly variant: string;
+  readonly ms?: number;
+  readonly tflops?: number;
+  readonly error?: number;
 }
 
 const { values } = parseArgs({
   options: {
-    seconds: { type: "string", default: "150" },
+    seconds: { type: "string", default: "200" },
     tiny: { type: "boolean", default: false },
     adapter: { type: "string", default: "auto" },
     out: { type: "string" },
   },
 });
-const started = performance.now();
-const elapsed = () => (performance.now() - started) / 1000;
 const limit = Number(values.seconds);
-const late = (share = 1) => elapsed() > limit * share;
+const elapsed = () => performance.now() / 1000;
+const report: Record<string, unknown> = {};
 const rows: Row[] = [];
-const report: Record<string, unknown> = { rows };
 
 function save(): void {
   const folder = process.env["OUT"];
   const file = values.out ?? (folder && join(folder, "conv-sweep.json"));
-  if (file) writeFileSync(file, JSON.stringify(report));
+  if (file) writeFileSync(file, JSON.stringify({ ...report, rows }));
 }
 
-/** Parts of a result: its start, middle and end. */
-async function windows(device: Device, buffer: GPUBuffer, bytes: number) {
-  const size = Math.min(bytes, 1 << 18);
-  const starts = [0, (bytes - size) >> 1, bytes - size].map((at) => at & ~15);
-  const parts: Float32Array[] = [];
-  for (const at of starts)
-    parts.push(new Float32Array(await device.read(buffer, at, size & ~15)));
-  return parts;
+/** Start, middle and end of a result, in bytes. */
+function windows(result: Tensor): { at: number; size: number }[] {
+  const bytes = bytesOf(result);
+  const size = Math.min(bytes, 1 << 16);
+  return [0, (bytes - size) >> 1, bytes - size].map((at) => ({
+    at: at & ~15,
+    size,
+  }));
 }
 
-function difference(a: readonly Float32Array[], b: readonly Float32Array[]) {
-  let most = 0;
-  let scale = 0;
-  a.forEach((part, i) => {
-    part.forEach((value, j) => {
-      const other = b[i]![j]!;
-      most = Math.max(
-        most,
-        Number.isFinite(value) ? Math.abs(value - other) : Infinity,
-      );
-      scale = Math.max(scale, Math.abs(other));
-    });
-  });
-  return most / scale;
+interface Candidate {
+  readonly name: string;
+  readonly dispatches: readonly Dispatch[];
+  readonly result: Tensor;
 }
 
-class Sweep {
-  readonly timer: KernelTimer;
-  readonly references = new Map<string, Float32Array[]>();
-
-  constructor(
-    readonly device: Device,
-    readonly target: KernelTarget,
-  ) {
-    this.timer = new KernelTimer(device);
-  }
-
-  async result(problem: ConvProblem, pass: Pass, variant?: string) {
-    const { dispatches, result } = dispatchesOf(
-      problem,
-      pass,
-      this.target,
-      variant,
+/** Races candidates of one problem against each other; the first is the reference that results are compared with. */
+async function race(
+  device: Device,
+  timer: KernelTimer,
+  candidates: readonly Candidate[],
+) {
+  const parts = windows(candidates[0]!.result);
+  const length = parts.reduce((sum, { size }) => sum + size, 0);
+  const results = device.buffer(
+    "results",
+    length * candidates.length,
+    GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC,
+  );
+  try {
+    const seconds = await timer.race(
+      candidates.map(({ dispatches }) => dispatches),
+      {
+        afterFirst(encoder, i) {
+          const { dispatches, result } = candidates[i]!;
+          const buffer = timer.buffers(dispatches).get(result)!;
+          let to = i * length;
+          for (const { at, size } of parts) {
+            encoder.copyBufferToBuffer(buffer, at, results, to, size);
+            to += size;
+          }
+        },
+      },
     );
-    const seconds = await this.timer.time(dispatches);
-    const buffer = this.timer.buffers(dispatches).get(result)!;
-    return {
-      seconds,
-      parts: () => windows(this.device, buffer, bytesOf(result)),
-    };
+    const words = new Float32Array(await device.read(results));
+    const reference = words.subarray(0, length / 4);
+    const scale = reference.reduce(
+      (most, value) => Math.max(most, Math.abs(value)),
+      0,
+    );
+    return seconds.map((time, i) => {
+      let worst = 0;
+      for (let k = 0; k < length / 4; k++) {
+        const difference = Math.abs(
+          words[(i * length) / 4 + k]! - reference[k]!,
+        );
+        worst = Math.max(
+          worst,
+          Number.isFinite(difference) ? difference : Infinity,
+        );
+      }
+      return { seconds: time, error: worst / scale };
+    });
+  } finally {
+    results.destroy();
   }
+}
 
-  async reference(problem: ConvProblem, pass: Pass) {
-    const key = `${problem.name} ${pass}`;
-    let parts = this.references.get(key);
-    if (!parts) {
-      const name = pass === "gradWeight" ? "r8x8/w32/s64" : "r4x8/w32";
-      const { dispatches, result } = dispatchesOf(
-        problem,
-        pass,
-        this.target,
-        name,
-      );
-      await this.timer.time(dispatches, 1);
-      parts = await windows(
-        this.device,
-        this.timer.buffers(dispatches).get(result)!,
-        bytesOf(result),
-      );
-      this.references.set(key, parts);
-    }
-    return parts;
+function withLayout<T>(lanes: number, select: boolean, make: () => T): T {
+  const before = { ...experiments };
+  Object.assign(experiments, { lanes, select });
+  try {
+    return make();
+  } finally {
+    Object.assign(experiments, before);
   }
+}
 
-  /** Measures these variants of a problem, compiling ahead, and returns the fastest first. */
-  async measure(
-    problem: ConvProblem,
-    pass: Pass,
-    names: readonly string[],
-    label = "",
-    check = true,
-  ): Promise<Row[]> {
-    const found: Row[] = [];
-    const reference = check ? await this.reference(problem, pass) : undefined;
-    const batch = 24;
-    const compile = (from: number) => {
-      for (const name of names.slice(from, from + batch))
-        for (const dispatch of dispatchesOf(problem, pass, this.target, name)
-          .dispatches)
-          this.device.pipeline(dispatch).catch(() => undefined);
-    };
-    compile(0);
-    for (let i = 0; i < names.length && !late(); i++) {
-      if (i % batch === 0) compile(i + batch);
-      const variant = names[i]!;
-      const row: Row = {
+function candidatesOf(
+  target: KernelTarget,
+  problem: ConvProblem,
+  pass: Pass,
+  full: boolean,
+): Candidate[] {
+  const columns = pass === "gradInput" ? problem.cin : problem.cout;
+  const make = (name: string, label = name): Candidate => ({
+    name: label,
+    ...dispatchesOf(problem, pass, target, name),
+  });
+  const splits = (tile: string) => splitsFor(problem, target, tile);
+  const named = (tile: string) =>
+    pass === "gradWeight" ? `${tile}/s${splits(tile)}` : tile;
+  const reference = make(
+    pass === "gradWeight" ? "r8x8/w32/s64" : "r4x8/w32",
+    "reference",
+  );
+  const tiles = values.tiny
+    ? ["t32x32x8/4x4/u2", "t32x32x8/4x4/db"]
+    : candidateNames(columns);
+  const rule = dispatchesOf(problem, pass, target);
+  const candidates = [
+    reference,
+    { name: `${rule.dispatches[0]!.choice!.variant} (rule)`, ...rule },
+    ...tiles.map((tile) => make(named(tile))),
+  ];
+  if (pass === "gradWeight" && !values.tiny)
+    for (const tile of layoutNames(pass))
+      for (const by of [0.5, 0.75, 1.5, 2]) {
+        const s = Math.max(1, Math.round(splits(tile) * by));
+        candidates.push(make(`${tile}/s${s}`));
+      }
+  if (full)
+    for (const [lanes, select] of [
+      [16, false],
+      [4, false],
+      [8, true],
+    ] as const)
+      for (const tile of values.tiny ? tiles.slice(0, 1) : layoutNames(pass))
+        candidates.push(
+          withLayout(lanes, select, () =>
+            make(
+              named(tile),
+              `${named(tile)} lanes${lanes}${select ? " select" : ""}`,
+            ),
+          ),
+        );
+  return candidates;
+}
+
+async function sweep(
+  device: Device,
+  target: KernelTarget,
+  until: number,
+): Promise<void> {
+  const timer = new KernelTimer(device);
+  const problems = values.tiny ? tiny : resnet18;
+  const todo = problems.flatMap((problem, i) =>
+    passes.map((pass) => ({ problem, pass, full: i < 2 })),
+  );
+  const prepare = (k: number) => {
+    const item = todo[k];
+    if (!item) return undefined;
+    const candidates = candidatesOf(target, item.problem, item.pass, item.full);
+    for (const { dispatches } of candidates)
+      for (const dispatch of dispatches)
+        device.pipeline(dispatch).catch(() => undefined);
+    return { ...item, candidates };
+  };
+  let ahead = prepare(0);
+  for (let k = 0; ahead && elapsed() < until; k++) {
+    const { problem, pass, candidates } = ahead;
+    // Software adapters compile for minutes: nothing ahead there.
+    if (!device.isSoftware) ahead = prepare(k + 1);
+    const begun = elapsed();
+    const times = await race(device, timer, candidates);
+    if (device.isSoftware)
+      ahead = elapsed() < until ? prepare(k + 1) : undefined;
+    const found = candidates.map(({ name }, i): Row => {
+      const { seconds, error } = times[i]!;
+      return {
         problem: problem.name,
         pass,
-        variant: variant + label,
+        variant: name,
+        ...(seconds !== undefined && {
+          ms: seconds * 1e3,
+          tflops: flops(problem) / seconds / 1e12,
+          error,
+        }),
       };
-      try {
-        const { seconds, parts } = await this.result(problem, pass, variant);
-        row.ms = seconds * 1e3;
-        row.tflops = flops(problem) / seconds / 1e12;
-        if (reference) row.error = difference(await parts(), reference);
-      } catch (error) {
-        row.failure = (error as Error).message.slice(0, 300);
-      }
-      found.push(row);
-      rows.push(row);
-    }
-    return found.filter((row) => row.ms).sort((a, b) => a.ms! - b.ms!);
+    });
+    rows.push(...found);
+    const ran = found
+      .filter((row) => row.ms !== undefined)
+      .sort((a, b) => a.ms! - b.ms!);
+    const failed = found
+      .filter((row) => row.ms === undefined)
+      .map(({ variant }) => variant);
+    const wrong = ran
+      .filter(({ error }) => !(error! < 1e-4))
+      .map(({ variant, error }) => `${variant} ${error}`);
+    console.log(
+      `${problem.name} ${pass}: ${ran.length} variants, ${(elapsed() - begun).toFixed(1)} s${failed.length > 0 ? `; FAILED ${failed.join(" ")}` : ""}${wrong.length > 0 ? `; WRONG ${wrong.join(" ")}` : ""}`,
+    );
+    for (const row of ran.filter(
+      ({ variant }, i) =>
+        i < 8 || variant.includes("(rule)") || variant.includes("lanes"),
+    ))
+      console.log(
+        `    ${row.variant.padEnd(36)} ${row.ms!.toFixed(4).padStart(9)} ms ${row.tflops!.toFixed(2).padStart(6)} TFLOP/s  error ${row.error!.toExponential(1)}`,
+      );
+    save();
   }
+  timer.destroy();
 }
 
-function show(found: readonly Row[], count = 5): void {
-  for (const { variant, ms, tflops, error } of found.slice(0, count))
-    console.log(
-      `    ${variant.padEnd(34)} ${ms!.toFixed(4).padStart(9)} ms ${tflops!.toFixed(2).padStart(6)} TFLOP/s  error ${error?.toExponential(1) ?? "-"}`,
+/** Images per second of a training step, by rule and with the tuner, and how long the tuner took. */
+async function trainingStep(
+  device: Device,
+  model: string,
+  batch: number,
+): Promise<void> {
+  const record: Record<string, unknown> = { model, batch };
+  for (const tuned of [false, true]) {
+    device.tuner = tuned ? new Tuner(device) : undefined;
+    const started = elapsed();
+    const session = await Session.create(device, {
+      model: buildModel(model, 10, { width: 1, stem: "cifar" }),
+      source: { kind: "host", input: [32, 32, 3] },
+      batch,
+      optimizer: { momentum: 0.9, weightDecay: 5e-4 },
+    });
+    const compiled = elapsed() - started;
+    session.feed(
+      Float32Array.from(
+        { length: batch * 3072 },
+        (_, i) => ((i * 7919) % 1000) / 500 - 1,
+      ),
+      Array.from({ length: batch }, (_, i) => i % 10),
     );
+    let step = 1;
+    const run = async (steps: number) => {
+      for (let i = 0; i < steps; i++)
+        await session.train({ step: step++, learningRate: 0.01 });
+      await device.idle();
+    };
+    await run(values.tiny ? 1 : 10);
+    const steps = values.tiny ? 1 : 40;
+    const start = performance.now();
+    await run(steps);
+    const ms = (performance.now() - start) / steps;
+    const what = tuned ? "tuned" : "by rule";
+    console.log(
+      `${model} batch ${batch} ${what}: ${ms.toFixed(2)} ms a step, ${((batch / ms) * 1000).toFixed(0)} images/s; compiled${tuned ? " and tuned" : ""} in ${compiled.toFixed(1)} s; loss ${await session.loss(step - 1)}`,
+    );
+    record[what] = { ms, compiled, kernels: session.kernels };
+    if (tuned)
+      for (const [problem, variant] of Object.entries(session.kernels))
+        console.log(`    ${problem}: ${variant}`);
+    session.destroy();
+  }
+  device.tuner = undefined;
+  report[model] = record;
+  save();
 }
 
 async function main(): Promise<void> {
-  const device = await openDevice(values.adapter);
+  const device = await openDevice(values.adapter, { tune: false });
   const target: KernelTarget = { ...device.target, family: "tiled" };
   console.log(`${device.adapterName}, limits ${JSON.stringify(target.limits)}`);
-  report["adapter"] = device.adapterName;
-  const sweep = new Sweep(device, target);
-  const small = values.tiny;
   const peaks = new KernelTimer(device);
-  for (let i = 0; i < 3; i++) {
-    const peak = await peakFlops(peaks, small ? 8 : 132 * 64, small ? 32 : 512);
-    const copy = await copySpeed(peaks, device, small ? 8 : 1024);
-    console.log(
-      `peak ${peak.toFixed(2)} TFLOP/s, copy ${copy.toFixed(0)} GB/s`,
-    );
-    report["peakTflops"] = peak;
-    report["copyGBs"] = copy;
-  }
+  const { tiny: small } = values;
+  const tflops = await peakFlops(peaks, small ? 8 : 132 * 64, small ? 32 : 512);
+  const copied = await copySpeed(peaks, device, small ? 8 : 1024);
   peaks.destroy();
-  const problems = small ? tiny : resnet18;
-  const leaders: Record<Pass, Map<string, number>> = {
-    forward: new Map(),
-    gradInput: new Map(),
-    gradWeight: new Map(),
-  };
-  const bests: { problem: ConvProblem; pass: Pass; variant: string }[] = [];
-  const tile = (name: string) => name.replace(/\/s\d+$/, "");
-  for (const [i, problem] of problems.entries())
-    for (const pass of passes) {
-      if (late(0.85)) continue;
-      const all = candidateNames(target, problem, pass, small);
-      // The first two shapes get all candidates, the others those whose tile did well there.
-      const scores = leaders[pass];
-      const good = new Set(
-        [...scores]
-          .sort((a, b) => b[1] - a[1])
-          .slice(0, 20)
-          .map(([name]) => name),
-      );
-      const names = small
-        ? all.slice(0, 2)
-        : i < 2
-          ? all
-          : all.filter((name) => good.has(tile(name)));
-      const begun = elapsed();
-      const found = await sweep.measure(problem, pass, names);
-      const failures = rows.filter(
-        (row) =>
-          row.problem === problem.name && row.pass === pass && row.failure,
-      );
-      const wrong = found.filter(({ error }) => !(error! < 1e-4));
-      console.log(
-        `${problem.name} ${pass}: ${found.length} of ${names.length} variants in ${(elapsed() - begun).toFixed(1)} s${failures.length ? `, ${failures.length} failed: ${failures[0]!.variant}: ${failures[0]!.failure}` : ""}${wrong.length ? `, WRONG: ${wrong.map(({ variant, error }) => `${variant} ${error}`).join("; ")}` : ""}`,
-      );
-      show(found);
-      if (found[0]) {
-        bests.push({ problem, pass, variant: found[0].variant });
-        for (const { variant, ms } of found) {
-          const relative = found[0].ms! / ms!;
-          scores.set(
-            tile(variant),
-            Math.max(scores.get(tile(variant)) ?? 0, relative),
-          );
-        }
-      }
+  console.log(
+    `peak ${tflops.toFixed(2)} TFLOP/s, copy ${copied.toFixed(0)} GB/s`,
+  );
+  Object.assign(report, {
+    adapter: device.adapterName,
+    peakTflops: tflops,
+    copyGBs: copied,
+  });
+  await sweep(device, target, 0.6 * limit);
+  const models = small
+    ? ([["resnet8", 2]] as const)
+    : ([
+        ["resnet18", 512],
+        ["resnet8", 512],
+      ] as const);
+  for (const [model, batch] of models)
+    if (elapsed() < limit) {
       try {
-        const rule = dispatchesOf(problem, pass, target);
-        const name = rule.dispatches[0]!.choice!.variant;
-        show(await sweep.measure(problem, pass, [name], " (rule)"), 1);
+        await trainingStep(device, model, batch);
       } catch (error) {
-        console.log(`rule: ${(error as Error).message.slice(0, 200)}`);
+        console.log(`${model}: ${(error as Error).message.slice(0, 500)}`);
       }
-      // Layout experiments on the best few.
-      if (!late() && (small ? i === 0 : i < 2)) {
-        const few = found.slice(0, small ? 1 : 3).map(({ variant }) => variant);
-        for (const [lanes, select] of [
-          [16, false],
-          [4, false],
-          [8, true],
-        ] as const) {
-          Object.assign(experiments, { lanes, select });
-          show(
-            await sweep.measure(
-              problem,
-              pass,
-              few,
-              ` lanes=${lanes} select=${select}`,
-            ),
-            3,
-          );
-        }
-        Object.assign(experiments, { lanes: 8, select: false });
-        if (pass === "gradWeight") {
-          const splits = (name: string, by: number) =>
-            name.replace(/\d+$/, (s) =>
-              String(Math.max(1, Math.round(Number(s) * by))),
-            );
-          show(
-            await sweep.measure(
-              problem,
-              pass,
-              few.flatMap((name) =>
-                [0.5, 0.7, 1.5, 2].map((by) => splits(name, by)),
-              ),
-            ),
-            4,
-          );
-        }
-      }
-      save();
     }
-  for (const toggles of [
-    "enable-dawn-features=allow_unsafe_apis,disable_robustness",
-    "enable-dawn-features=allow_unsafe_apis,disable_workgroup_init",
-    "enable-dawn-features=allow_unsafe_apis,skip_validation",
-    "enable-dawn-features=allow_unsafe_apis,disable_robustness,disable_workgroup_init,vulkan_use_zero_initialize_workgroup_memory_extension",
-  ]) {
-    const gpu = create([
-      toggles,
-      "disable-dawn-features=timestamp_quantization",
-    ]);
-    const adapter = await gpu.requestAdapter({
-      powerPreference: "high-performance",
-    });
-    if (!adapter) continue;
-    const other = new Sweep(
-      await Device.open({ adapter, source: toggles }),
-      target,
-    );
-    console.log(`${toggles} at ${elapsed().toFixed(0)} s`);
-    for (const { problem, pass, variant } of bests.slice(0, 6))
-      if (!late(1.1))
-        show(
-          await other.measure(
-            problem,
-            pass,
-            [variant],
-            ` ${toggles.slice(40)}`,
-            false,
-          ),
-          1,
-        );
-    save();
-    other.timer.destroy();
-    gpu;
-  }
-  console.log(`done in ${elapsed().toFixed(0)} s, ${rows.length} measurements`);
+  console.log(`done in ${elapsed().toFixed(0)} s`);
   save();
 }
 

@@ -45,7 +45,7 @@ function tiled(
   depth: number,
   [rows, columns]: readonly [number, number],
   doubleBuffer = false,
-  unroll = 1,
+  unroll = depth,
 ): { readonly family: "tiled" } & Tile {
   const block = { rows, vectors: columns / 4 };
   return {
@@ -57,6 +57,17 @@ function tiled(
     doubleBuffer,
     unroll,
   };
+}
+
+/** Fits every adapter: 64 invocations and 5 KiB, where WebGPU promises 256 and 16. */
+const smallestTile = tiled(32, 32, 16, [4, 4]);
+
+/** How the second tile's memory runs. */
+const secondTile = { forward: "tile", gradInput: "k" } as const;
+
+/** Whether the tiled family can run a gather. */
+function canTile({ family }: KernelTarget, { kh, kw }: ConvGeometry): boolean {
+  return family === "tiled" && Math.max(kh, kw) <= maxTaps;
 }
 
 /** The GEMM that a gather is: rows, columns in vec4s, K in vec4s. */
@@ -76,42 +87,38 @@ export function gatherVariant(
 ): GatherVariant {
   const recorded = target.kernels?.get(convKey(pass, geometry));
   const variant = recorded ? parseGatherVariant(recorded) : undefined;
-  return variant ?? gatherRule(target, pass, geometry);
+  const usable =
+    variant?.family === "tiled"
+      ? canTile(target, geometry) &&
+        fits(target, variant, "k", secondTile[pass])
+      : variant;
+  return variant && usable ? variant : gatherRule(target, pass, geometry);
 }
 
-export function gatherRule(
+function gatherRule(
   target: KernelTarget,
   pass: ConvPass,
   geometry: ConvGeometry,
 ): GatherVariant {
   const { rows, columns4 } = gatherSize(pass, geometry);
-  if (
-    target.family === "register" ||
-    Math.max(geometry.kh, geometry.kw) > maxTaps
-  ) {
+  if (!canTile(target, geometry))
     return {
       family: "register",
       block: { rows: 4, vectors: vectorsFor(columns4) },
       ...lanesOf(target),
     };
-  }
-  const [large, medium, small] =
-    columns4 > 16
-      ? [
-          tiled(128, 128, 16, [8, 8]),
-          tiled(64, 128, 16, [8, 8]),
-          tiled(64, 64, 16, [8, 4]),
-        ]
-      : [
-          tiled(128, 64, 16, [8, 8]),
-          tiled(64, 64, 16, [8, 4]),
-          tiled(64, 64, 16, [8, 4]),
-        ];
+  const byRule = [
+    ...(columns4 > 16
+      ? [tiled(128, 128, 16, [8, 8]), tiled(64, 128, 16, [8, 8])]
+      : [tiled(128, 64, 16, [8, 8])]),
+    tiled(64, 64, 16, [8, 8]),
+    smallestTile,
+  ].filter((tile) => fits(target, tile, "k", secondTile[pass]));
   const workgroups = ({ tileRows, tileColumns }: Tile) =>
     Math.ceil(rows / tileRows) * Math.ceil((columns4 * 4) / tileColumns);
   return (
-    [large, medium].find((tile) => workgroups(tile) >= target.parallelism) ??
-    small
+    byRule.find((tile) => workgroups(tile) >= target.parallelism) ??
+    byRule.at(-1)!
   );
 }
 
@@ -122,10 +129,14 @@ export function gradWeightVariant(
 ): GradWeightVariant {
   const recorded = target.kernels?.get(convKey("gradWeight", geometry));
   const variant = recorded ? parseGradWeightVariant(recorded) : undefined;
-  return variant ?? gradWeightRule(target, geometry);
+  const usable =
+    variant?.family === "tiled"
+      ? fits(target, variant, "tile", "tile")
+      : variant;
+  return variant && usable ? variant : gradWeightRule(target, geometry);
 }
 
-export function gradWeightRule(
+function gradWeightRule(
   target: KernelTarget,
   geometry: ConvGeometry,
 ): GradWeightVariant {
@@ -144,10 +155,13 @@ export function gradWeightRule(
     );
     return { family: "register", block, ...lanes, splits };
   }
-  const tile =
-    rows4 >= 128 && cout4 >= 32
-      ? tiled(128, 128, 16, [8, 8])
-      : tiled(64, 64, 16, [8, 4]);
+  const tile = [
+    ...(rows4 >= 128 && cout4 >= 32
+      ? [tiled(128, 128, 16, [16, 8]), tiled(128, 128, 16, [8, 8])]
+      : []),
+    tiled(64, 64, 16, [8, 8]),
+    smallestTile,
+  ].find((tile) => fits(target, tile, "tile", "tile"))!;
   return { ...tile, splits: bestSplits(target, tile, geometry) };
 }
 
@@ -192,35 +206,24 @@ function fits(
   );
 }
 
-const blocks = [
-  [4, 4],
-  [8, 4],
-  [8, 8],
-  [16, 8],
-] as const;
-
-/** Every tile worth measuring for a matrix of this size. */
-function tiles(
-  rows: number,
-  columns4: number,
-  depths: readonly number[],
-): ({ readonly family: "tiled" } & Tile)[] {
-  const sides = (size: number, all: readonly number[]) =>
-    all.filter((side, i) => i === 0 || side / 2 < size);
-  const found: ({ readonly family: "tiled" } & Tile)[] = [];
-  for (const tileRows of sides(rows, [64, 128, 256]))
-    for (const tileColumns of sides(columns4 * 4, [64, 128]))
-      for (const block of blocks)
-        for (const depth of depths)
-          for (const double of [false, true])
-            for (const unroll of [1, depth])
-              found.push(
-                tiled(tileRows, tileColumns, depth, block, double, unroll),
-              );
-  return found.filter((tile) => {
-    const { threads } = tileLayout(tile);
-    return threads >= 64 && threads <= 256;
-  });
+/** Tiles worth measuring, by what was fastest on GPUs: all unrolled, most with 8×8 results an invocation. */
+function tiles(columns4: number): ({ readonly family: "tiled" } & Tile)[] {
+  return columns4 > 16
+    ? [
+        tiled(128, 128, 16, [8, 8]),
+        tiled(128, 128, 16, [16, 8]),
+        tiled(64, 128, 16, [8, 8]),
+        tiled(64, 128, 8, [16, 8]),
+        tiled(128, 64, 16, [8, 8]),
+        tiled(64, 64, 16, [8, 8]),
+      ]
+    : [
+        tiled(128, 64, 16, [8, 8]),
+        tiled(128, 64, 8, [16, 8]),
+        tiled(64, 64, 16, [8, 8]),
+        tiled(64, 64, 16, [8, 4]),
+        tiled(64, 64, 8, [8, 8], true),
+      ];
 }
 
 /** Variants to measure for forward and input gradient. */
@@ -229,15 +232,10 @@ export function gatherCandidates(
   pass: ConvPass,
   geometry: ConvGeometry,
 ): GatherVariant[] {
-  const { rows, columns4 } = gatherSize(pass, geometry);
-  if (
-    target.family === "register" ||
-    Math.max(geometry.kh, geometry.kw) > maxTaps
-  )
-    return [gatherRule(target, pass, geometry)];
-  const b = pass === "forward" ? "tile" : "k";
-  return tiles(rows, columns4, [8, 16, 32]).filter((tile) =>
-    fits(target, tile, "k", b),
+  if (!canTile(target, geometry)) return [gatherRule(target, pass, geometry)];
+  const { columns4 } = gatherSize(pass, geometry);
+  return tiles(columns4).filter((tile) =>
+    fits(target, tile, "k", secondTile[pass]),
   );
 }
 
@@ -247,8 +245,8 @@ export function gradWeightCandidates(
   geometry: ConvGeometry,
 ): GradWeightVariant[] {
   if (target.family === "register") return [gradWeightRule(target, geometry)];
-  const { cin4, cout4 } = vec4Channels(geometry);
-  return tiles(geometry.kh * geometry.kw * cin4 * 4, cout4, [8, 16, 32])
+  const { cout4 } = vec4Channels(geometry);
+  return tiles(cout4)
     .filter((tile) => fits(target, tile, "tile", "tile"))
     .map((tile) => ({ ...tile, splits: bestSplits(target, tile, geometry) }));
 }
