@@ -13,7 +13,7 @@ import {
 } from "../../experiments/settings.js";
 import { defaultStem } from "../../models/options.js";
 import { modelNames } from "../../models/registry.js";
-import { announceAdapter } from "../adapter.js";
+import { announceAdapter, announceTuning } from "../adapter.js";
 import {
   choiceOption,
   commonOptions,
@@ -34,6 +34,7 @@ type Options = Partial<Omit<TrainSettings, "noiseKind">> & {
   out?: string;
   resume?: boolean;
   overwrite?: boolean;
+  tune: boolean;
   json?: boolean;
 };
 
@@ -200,6 +201,7 @@ export function register(program: Command): void {
     )
     .addOption(commonOptions.overwrite())
     .addOption(commonOptions.adapter())
+    .addOption(commonOptions.tune())
     .addOption(commonOptions.json())
     .addHelpText("after", examples)
     .action(run);
@@ -234,6 +236,7 @@ async function run(options: Options): Promise<void> {
     resume = false,
     overwrite = false,
     json = false,
+    tune,
     noiseKind,
     ...rest
   } = options;
@@ -255,8 +258,9 @@ async function run(options: Options): Promise<void> {
       `--batch ${settings.batch}: there are ${dataset.train.count} training images; take at most as many`,
     );
   }
-  const device = await openDevice(adapter);
+  const device = await openDevice(adapter, { tune });
   announceAdapter(device, output);
+  announceTuning(device, output);
   const summary = await watchedRun(
     {
       device,
