@@ -5,6 +5,7 @@
  */
 import { argv, exit, stderr } from "node:process";
 import { Command } from "commander";
+import * as bench from "./commands/bench.js";
 import * as demo from "./commands/demo.js";
 import * as doctor from "./commands/doctor.js";
 import * as evaluate from "./commands/eval.js";
@@ -25,6 +26,7 @@ const commands = [
   evaluate,
   exportWeights,
   poison,
+  bench,
   report,
   doctor,
 ];

@@ -101,11 +101,12 @@ function withAdvice(error: unknown, out: string, step: number): unknown {
   );
 }
 
-/** The results for people, and as the command's JSON. */
+/** The results for people, and as the command's JSON with what there is `more` of it. */
 export function printSummary(
   summary: RunSummary,
   out: string,
   output: Output,
+  more: object = {},
 ): void {
   const { last, best, trainSeconds, imagesPerSecond, memorisation } = summary;
   output.print(
@@ -120,5 +121,5 @@ export function printSummary(
     );
   }
   output.print(`run folder: ${out}`);
-  output.result({ out, ...summary });
+  output.result({ out, ...summary, ...more });
 }

@@ -9,6 +9,7 @@ import {
   OutOfMemoryError,
 } from "./errors.js";
 import type { Dispatch, Graph, KernelTarget } from "./graph.js";
+import type { Profiler } from "./profiler.js";
 import { type KernelStore, Tuner } from "./tuning.js";
 
 /** How to choose an adapter: by kind, or by a part of its name. */
@@ -45,6 +46,10 @@ export class Device {
   /** Free readback buffers by size: Dawn keeps a record of every buffer ever made, so they are made once. */
   readonly #staging = new Map<number, GPUBuffer[]>();
   #failure: Error | undefined;
+  /** Kernel launches that plans have submitted so far. */
+  dispatched = 0;
+  /** Watches the runs of plans where set. */
+  profiler: Profiler | undefined;
   #destroyed = false;
   /** Measures kernel variants before a plan first uses them; without it they are chosen by rule. */
   tuner: Tuner | undefined;

@@ -49,7 +49,7 @@ export class Evaluation {
       this.writeOffset(offset);
       const { plan } =
         offset + this.batch <= this.count ? this.full : this.tail!;
-      await plan.run();
+      await plan.run({ profiled: false });
     }
     const [values, words] = await Promise.all([
       this.device.read(logits, 0, this.count * classes * 4),

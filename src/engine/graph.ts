@@ -28,6 +28,8 @@ export interface Dispatch {
   readonly workgroups: readonly [number, number, number];
   /** Where there is a choice of kernels: for which problem it was made, and the name of the variant that runs. */
   readonly choice?: { readonly problem: string; readonly variant: string };
+  /** Arithmetic, in operations (two per multiply-add), where it is what the kernel is about. */
+  readonly flops?: number;
 }
 
 /** What an op may ask while it turns itself into dispatches. */

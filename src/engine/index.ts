@@ -19,6 +19,7 @@ export {
   type PoolOptions,
 } from "./network.js";
 export { type ParameterSpec, ParameterStore } from "./parameters.js";
+export { type KernelProfile, type Profile, Profiler } from "./profiler.js";
 export { Purpose, RandomStream } from "./random.js";
 export {
   decodeSafetensors,

@@ -138,29 +138,37 @@ export class Plan {
     );
   }
 
-  /** Submits one run. The first run is watched by an error scope: await `checked` once before trusting results. */
-  run(): Promise<void> | undefined {
+  /**
+   * Submits one run. The first run is watched by an error scope: await its promise before trusting results.
+   *
+   * @param profiled whether the device's profiler, where there is one, may watch it
+   */
+  run({ profiled = true } = {}): Promise<void> | undefined {
     this.device.check();
     if (this.#checked) {
-      this.#submit();
+      this.#submit(profiled);
       return undefined;
     }
     this.#checked = true;
     return this.device.scoped("first run of a plan", () => {
-      this.#submit();
+      this.#submit(profiled);
     });
   }
 
-  #submit(): void {
-    const encoder = this.device.gpu.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    for (const { pipeline, group, workgroups } of this.commands) {
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(0, group);
-      pass.dispatchWorkgroups(...workgroups);
+  #submit(profiled: boolean): void {
+    const { gpu, profiler } = this.device;
+    this.device.dispatched += this.commands.length;
+    if (profiled && profiler?.watches(this.dispatches)) {
+      profiler.submit(this.dispatches, (pass, i) => {
+        encode(pass, this.commands[i]!);
+      });
+      return;
     }
+    const encoder = gpu.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    for (const command of this.commands) encode(pass, command);
     pass.end();
-    this.device.gpu.queue.submit([encoder.finish()]);
+    gpu.queue.submit([encoder.finish()]);
   }
 
   /** Where a planned tensor lies; meaningful after a run for tensors in `keep`. */
@@ -170,6 +178,15 @@ export class Plan {
       throw new ShapeError(`${tensor.label} is not part of this plan`);
     return slice;
   }
+}
+
+function encode(
+  pass: GPUComputePassEncoder,
+  { pipeline, group, workgroups }: Command,
+): void {
+  pass.setPipeline(pipeline);
+  pass.setBindGroup(0, group);
+  pass.dispatchWorkgroups(...workgroups);
 }
 
 function externalSlice(

@@ -25,10 +25,11 @@ export function testDevice(): Promise<Device> {
 
 /**
  * Every kernel family, whatever the adapter prefers; subgroup broadcasts where it has them. A small parallelism makes
- * splits and chunks uneven.
+ * splits and chunks uneven. On a hardware adapter also its own choice.
  */
 export async function targets(): Promise<(KernelTarget & { name: string })[]> {
-  const { subgroup, limits } = (await testDevice()).target;
+  const { isSoftware, target } = await testDevice();
+  const { subgroup, limits } = target;
   const register = {
     name: "register",
     family: "register",
@@ -42,6 +43,7 @@ export async function targets(): Promise<(KernelTarget & { name: string })[]> {
       ? [{ ...register, name: "register, subgroups", subgroup }]
       : []),
     { ...register, name: "tiled", family: "tiled" },
+    ...(isSoftware ? [] : [{ ...target, name: "native" }]),
   ];
 }
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { loadDataset } from "../../data/node-load.js";
 import { openDevice } from "../../engine/device.js";
+import { Profiler } from "../../engine/profiler.js";
 import { UserError } from "../../errors.js";
 import { findRun } from "../../experiments/node-run-folder.js";
 import { noiseKinds, parseNoiseKind } from "../../experiments/poison.js";
@@ -23,6 +24,7 @@ import {
   shareOption,
 } from "../options.js";
 import { createOutput } from "../output.js";
+import { printProfile } from "../profile.js";
 import { version } from "../version.js";
 import { printSummary, watchedRun } from "../watch-run.js";
 
@@ -35,6 +37,7 @@ type Options = Partial<Omit<TrainSettings, "noiseKind">> & {
   resume?: boolean;
   overwrite?: boolean;
   tune: boolean;
+  profile?: boolean;
   json?: boolean;
 };
 
@@ -200,6 +203,7 @@ export function register(program: Command): void {
       "go on with the run in the folder, or start where there is none",
     )
     .addOption(commonOptions.overwrite())
+    .option("--profile", "at the end, show where a step goes, kernel by kernel")
     .addOption(commonOptions.adapter())
     .addOption(commonOptions.tune())
     .addOption(commonOptions.json())
@@ -235,6 +239,7 @@ async function run(options: Options): Promise<void> {
     checkpointSeconds: seconds,
     resume = false,
     overwrite = false,
+    profile: profiled = false,
     json = false,
     tune,
     noiseKind,
@@ -261,6 +266,7 @@ async function run(options: Options): Promise<void> {
   const device = await openDevice(adapter, { tune });
   announceAdapter(device, output);
   announceTuning(device, output);
+  if (profiled) device.profiler = new Profiler(device);
   const summary = await watchedRun(
     {
       device,
@@ -277,5 +283,8 @@ async function run(options: Options): Promise<void> {
     },
     output,
   );
-  printSummary(summary, out, output);
+  const profile = await device.profiler?.report();
+  if (profile) printProfile(profile, output);
+  else if (profiled) output.warn("--profile: too few steps for a profile");
+  printSummary(summary, out, output, profile && { profile });
 }

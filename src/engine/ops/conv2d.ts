@@ -15,6 +15,7 @@ import {
 } from "../../../shaders/conv2d-gather.wgsl.js";
 import { elementwiseGrid } from "../../../shaders/common.js";
 import {
+  convFlops,
   simplify,
   vec4Channels,
   type ConvGeometry,
@@ -54,7 +55,7 @@ function outputSize(
   return Math.floor((size + 2 * padding - kernel) / stride) + 1;
 }
 
-function geometryOf(
+export function geometryOf(
   x: Shape,
   weights: Shape,
   attributes: Conv2dAttributes,
@@ -89,6 +90,7 @@ function gatherDispatch(
     wgsl: conv2dGather(options),
     bindings: [...reads, { tensor: output, access: "write" }],
     workgroups: conv2dGatherGrid(options),
+    flops: convFlops(options.geometry),
   };
 }
 
@@ -239,6 +241,7 @@ export const conv2dGradWeightOp: OpDefinition<GradWeightAttributes> = {
         { tensor: partials, access: "write" },
       ],
       workgroups: conv2dGradWeightGrid(options),
+      flops: convFlops(geometry),
     });
     const first = geometry.kh * geometry.kw * cin4 * 4 * cout4;
     const rest = attributes.bias ? cout4 : 0;
