@@ -200,7 +200,7 @@ describe("the claims' verdicts", () => {
       models: ["resnet152"],
       arms: ["noise" as const],
       levels: [0.2, 0.4, 0.6],
-      perClass: 10,
+      perClass: 20,
       config: { data: "cifar100", noiseKind: "shuffle" },
     };
     const accuracy = (rates: number[]): StudyFixture["tpr"] => (condition, index) =>

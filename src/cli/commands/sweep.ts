@@ -8,7 +8,7 @@ import { openDevice } from "../../engine/device.js";
 import { UserError } from "../../errors.js";
 import { openSweep } from "../../experiments/node-sweep-folder.js";
 import { parseNoiseKind } from "../../experiments/poison.js";
-import { resolveSettings } from "../../experiments/settings.js";
+import { defaultSettings } from "../../experiments/settings.js";
 import {
   planSweep,
   type Shard,
@@ -224,7 +224,7 @@ async function run(
     settings: givenSettings(command),
   });
   const out = given.out ?? join("sweeps", definition.name);
-  const { data, ...loading } = resolveSettings(definition.settings);
+  const { data = defaultSettings.data, ...loading } = definition.settings;
   const dataset = await loadDataset(data, loading);
   const jobs = await planSweep(definition, dataset.train.count);
   // Refuses a folder that the sweep cannot go on in before the adapter is opened.
