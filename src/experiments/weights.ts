@@ -64,34 +64,35 @@ export function decodeFile(bytes: Uint8Array, path: string): SafetensorsFile {
 }
 
 /**
- * The tensors of these names and shapes. `momentum.*` and `num_batches_tracked` are ignored.
+ * The tensors of a model's names and shapes, or their momentum with its prefix. `num_batches_tracked` is ignored.
  *
  * @throws UserError naming the file and every tensor that is unknown, missing or of another shape.
  */
 export function fitWeights(
   tensors: ReadonlyMap<string, SafetensorsTensor>,
   path: string,
-  specs: readonly Pick<ParameterSpec, "name" | "torchShape">[],
+  specs: readonly ParameterSpec[],
+  prefix: "" | typeof momentumPrefix = "",
 ): Map<string, Float32Array> {
   const missing: string[] = [];
   const misfits: string[] = [];
   const weights = new Map<string, Float32Array>();
   for (const { name, torchShape } of specs) {
-    const tensor = tensors.get(name);
-    if (!tensor) missing.push(name);
+    const tensor = tensors.get(prefix + name);
+    if (!tensor) missing.push(prefix + name);
     else if (tensor.shape.join() !== torchShape.join()) {
       misfits.push(
-        `${name} has shape [${tensor.shape.join(", ")}], the model's has [${torchShape.join(", ")}]`,
+        `${prefix}${name} has shape [${tensor.shape.join(", ")}], the model's has [${torchShape.join(", ")}]`,
       );
     } else if (!(tensor.data instanceof Float32Array))
-      misfits.push(`${name} holds ${tensor.dtype}, not floats`);
+      misfits.push(`${prefix}${name} holds ${tensor.dtype}, not floats`);
     else weights.set(name, tensor.data);
   }
-  const known = new Set(specs.map(({ name }) => name));
+  const known = new Set(specs.map(({ name }) => prefix + name));
   const unknown = [...tensors.keys()].filter(
     (name) =>
       !known.has(name) &&
-      !name.startsWith(momentumPrefix) &&
+      name.startsWith(momentumPrefix) === (prefix === momentumPrefix) &&
       !name.endsWith("num_batches_tracked"),
   );
   const listed = (what: string, names: readonly string[]) =>
