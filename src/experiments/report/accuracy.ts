@@ -108,7 +108,7 @@ function accuracyChart(
 }
 
 /** How intervals of accuracies are made, in a sentence. */
-export function intervalSentence(groups: readonly ModelRuns[]): string {
+function intervalSentence(groups: readonly ModelRuns[]): string {
   const counts = groups.flatMap((group) =>
     conditions(group).map(({ runs }) => runs.length),
   );
