@@ -63,6 +63,8 @@ export interface PlanOptions {
   readonly keep?: readonly Tensor[];
   /** Overrides the device's choice of kernels: nothing is measured (tests run every variant, resumed runs a record's). */
   readonly target?: KernelTarget;
+  /** Whether kernels without a measurement may be measured (default); otherwise they are chosen by rule. */
+  readonly tune?: boolean;
 }
 
 export class Plan {
@@ -87,7 +89,10 @@ export class Plan {
   ): Promise<Plan> {
     const { store, resources, pool, keep = [] } = options;
     await store.allocate(device);
-    const target = options.target ?? (await device.tunedTarget(graph));
+    const { tune = true } = options;
+    const target =
+      options.target ??
+      (tune ? await device.tunedTarget(graph) : device.target);
     const dispatches = lower(graph, target);
     const memory = planMemory(dispatches, keep);
     const pipelines = await Promise.all(

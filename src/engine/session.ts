@@ -37,7 +37,7 @@ export interface SessionOptions {
   /** Overrides the kernel family (tests run every variant). */
   readonly target?: KernelTarget;
   /** A record of kernels to use again (`Session.kernels` of an earlier run); what it lacks is chosen by rule. */
-  readonly kernels?: KernelRecord;
+  readonly kernels?: KernelRecord | undefined;
 }
 
 /** What one training step needs to know. Steps and epochs count from 1. */
@@ -194,7 +194,9 @@ export class Session {
         },
       );
     });
-    const plan = await this.#compile(graph, resources, [logits]);
+    // What runs most is measured; an epoch's last, smaller batch and evaluations take kernels by rule.
+    const tune = samples === options.batch;
+    const plan = await this.#compile(graph, resources, [logits], tune);
     return { plan, logits };
   }
 
@@ -202,6 +204,7 @@ export class Session {
     graph: Graph,
     resources: Resources,
     keep: readonly Tensor[],
+    tune = false,
   ): Promise<Plan> {
     const { store, options, device } = this;
     const target = options.kernels
@@ -215,6 +218,7 @@ export class Session {
       resources,
       pool: this.#pool,
       keep,
+      tune,
       ...(target && { target }),
     });
     this.#kernels = { ...this.#kernels, ...plan.kernels };

@@ -5,6 +5,7 @@ import { basename } from "node:path";
 import { writeNpy } from "../data/npy.js";
 import type { Dataset } from "../data/types.js";
 import type { Device } from "../engine/device.js";
+import type { KernelRecord } from "../engine/tuning.js";
 import {
   encodeSafetensors,
   type SafetensorsTensor,
@@ -26,6 +27,7 @@ import {
   writeFileAtomic,
   writeFolder,
 } from "./node-files.js";
+import { parseObject } from "./json.js";
 import { MetricsLog } from "./node-metrics-log.js";
 import {
   clearRunFolder,
@@ -105,8 +107,7 @@ export async function trainToFolder(request: RunRequest): Promise<RunSummary> {
   const init = resumeFrom ? undefined : settings.init;
   const initBytes =
     init === undefined ? undefined : await readFileOrRefuse(init);
-  const identity = await identify(request, resumeFrom);
-  if (resumeFrom) noticeChanges(request, resumeFrom, identity);
+  let identity = await identify(request, resumeFrom);
   let metrics: MetricsLog | undefined;
   const { signal, checkpoint } = request;
   try {
@@ -120,6 +121,8 @@ export async function trainToFolder(request: RunRequest): Promise<RunSummary> {
         // The model is compiled and everything fits: only now is the folder touched, so that a refused request leaves nothing.
         onStart: async (info) => {
           const { session } = info;
+          identity = { ...identity, kernels: JSON.stringify(session.kernels) };
+          if (resumeFrom) noticeChanges(request, resumeFrom, identity);
           if (init !== undefined && initBytes)
             session.store.write(
               device,
@@ -157,7 +160,12 @@ export async function trainToFolder(request: RunRequest): Promise<RunSummary> {
           events?.onCheckpoint?.(state.position);
         },
       },
-      { resumeFrom, signal, checkpoint },
+      {
+        resumeFrom,
+        signal,
+        checkpoint,
+        kernels: resumeFrom && recordedKernels(resumeFrom),
+      },
     );
     await writeEvaluation(out, dataset, result.metrics, result.logits);
     const summary: RunSummary = {
@@ -221,6 +229,12 @@ async function requireSameData(
     );
 }
 
+/** The kernels that a checkpoint's run went with; those that make no sense here are chosen by rule. */
+function recordedKernels({ kernels, path }: CheckpointFile): KernelRecord {
+  return parseObject(kernels, path) as KernelRecord;
+}
+
+/** Whose run it is, but for the kernels, which are known when the model is compiled. */
 async function identify(
   { device, settings, version }: RunRequest,
   resumeFrom: CheckpointFile | undefined,
@@ -231,7 +245,7 @@ async function identify(
     config: await configHash(settings),
     version,
     adapters: adapters.at(-1) === name ? adapters : [...adapters, name],
-    kernels: JSON.stringify(device.target),
+    kernels: "{}",
   };
 }
 

@@ -63,6 +63,7 @@ export async function train(
       optimizer: settings,
       labelSmoothing: settings.labelSmoothing,
       seed: settings.seed,
+      kernels: control.kernels,
     });
     if (poisoned.kept.length % batch > 0)
       await session.prepare(poisoned.kept.length % batch);

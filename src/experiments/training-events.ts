@@ -1,6 +1,7 @@
 /** What a training run is told and what it tells: how it begins and is kept, its records, its events, its result. */
 import type { ParameterSpec } from "../engine/parameters.js";
 import type { Session } from "../engine/session.js";
+import type { KernelRecord } from "../engine/tuning.js";
 import type {
   Checkpoint,
   CheckpointFile,
@@ -74,6 +75,8 @@ export interface CheckpointInterval {
 
 /** How a run begins, is kept and ends before its time. */
 export interface TrainControl {
+  /** Kernels to use again, as an earlier run's session recorded them; they are chosen anew without. */
+  readonly kernels?: KernelRecord | undefined;
   /** Goes on from here, to the same result as if the run had never stopped. */
   readonly resumeFrom?: CheckpointFile | undefined;
   /** Default: every epoch, and every ten minutes. */
