@@ -1,29 +1,10 @@
 /** Files as runs and commands write them: never half of one under its final name. Node and Deno only. */
-import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { pid } from "node:process";
 import { UserError } from "../errors.js";
+import { writeFileAtomic } from "../node-atomic.js";
 
-/** Writes through a temporary file beside it, fsynced and renamed, so that `path` holds all of it or what it held before. */
-export async function writeFileAtomic(
-  path: string,
-  data: string | Uint8Array,
-): Promise<void> {
-  const temporary = `${path}.${pid}.tmp`;
-  try {
-    const file = await open(temporary, "w");
-    try {
-      await file.writeFile(data);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-}
+export { writeFileAtomic };
 
 /**
  * Refuses a folder to write into that has anything in it, unless told to overwrite; a path that is no folder always.
