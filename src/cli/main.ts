@@ -5,6 +5,7 @@
  */
 import { argv, exit, stderr } from "node:process";
 import { Command } from "commander";
+import * as data from "./commands/data.js";
 import * as demo from "./commands/demo.js";
 import * as doctor from "./commands/doctor.js";
 import * as evaluate from "./commands/eval.js";
@@ -15,7 +16,7 @@ import { exitOnClosedPipe, flushOutput } from "./output.js";
 import { version } from "./version.js";
 
 /** In the order of the help. A command's module registers it and loads what it needs only when it runs. */
-const commands = [demo, train, evaluate, poison, doctor];
+const commands = [demo, train, evaluate, poison, data, doctor];
 
 const examples = `
 Examples:

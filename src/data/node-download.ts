@@ -17,7 +17,7 @@ export interface Download {
   /** Bytes on disk so far, and of the whole file where the server says. */
   readonly onProgress?:
     ((done: number, total: number | undefined) => void) | undefined;
-  /** Tries in a row that bring nothing before a connection that broke is given up, and the pause before the second. */
+  /** Tries in a row that bring nothing before a connection that broke is given up, and the first pause, which doubles. */
   readonly attempts?: number;
   readonly pauseMs?: number;
 }
@@ -34,7 +34,6 @@ class Interruption extends Error {}
 export async function download(request: Download): Promise<void> {
   const { url, path, md5, attempts = 5, pauseMs = 1000 } = request;
   const part = `${path}.part`;
-  await mkdir(dirname(path), { recursive: true });
   const started = await sizeOf(part);
   let failures = 0;
   for (let done = false; !done;) {
@@ -45,11 +44,11 @@ export async function download(request: Download): Promise<void> {
     } catch (error) {
       if (!(error instanceof Interruption)) throw error;
       const now = await sizeOf(part);
-      failures = now > before ? 1 : failures + 1;
+      failures = now > before ? 0 : failures + 1;
       // A server that cannot be reached at all is not asked again and again.
       if (now === started || failures >= attempts)
         throw new DownloadError(error.message);
-      await sleep(pauseMs * 2 ** (failures - 1));
+      await sleep(pauseMs * 2 ** failures);
     }
   }
   const actual = await md5Of(part);
@@ -98,6 +97,7 @@ async function receive(request: Download, part: string): Promise<void> {
   const length = headers.get("content-length");
   const total = length === null ? undefined : offset + Number(length);
   let done = offset;
+  await mkdir(dirname(part), { recursive: true });
   const file = await open(part, offset === 0 ? "w" : "a");
   const reader = response.body.getReader();
   try {

@@ -9,6 +9,7 @@ import {
   isCifarFile,
   parseCifar,
 } from "./cifar.js";
+import { dataDefaults } from "./defaults.js";
 import { imageLimits } from "./image-folder.js";
 import { isImagePath, linkRefused, requireInside } from "./image-layout.js";
 import { limitSplit } from "./limits.js";
@@ -25,13 +26,6 @@ import { packageRoot } from "./node-root.js";
 import { isOfficial } from "./official.js";
 import { redrawSplit } from "./split.js";
 import type { Dataset } from "./types.js";
-
-export const dataDefaults = {
-  dataSplit: "official",
-  splitSeed: 0,
-  valFraction: 0.2,
-  imageSize: 32,
-} as const;
 
 export interface LoadOptions extends OfficialOptions {
   /** CIFAR-100 only: the 20 superclasses. */

@@ -1,5 +1,5 @@
 /** Files as runs and commands write them: never half of one under its final name. Node and Deno only. */
-import { mkdir, readdir } from "node:fs/promises";
+import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../errors.js";
 import { writeFileAtomic } from "../node-atomic.js";
@@ -64,4 +64,14 @@ export async function writeFolder(
   await mkdir(folder, { recursive: true });
   for (const [name, data] of Object.entries(files))
     await writeFileAtomic(join(folder, name), data);
+}
+
+/** The bytes of a file named on the command line. */
+export async function readFileOrRefuse(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? String(error);
+    throw new UserError(`${path}: cannot be read (${code})`);
+  }
 }

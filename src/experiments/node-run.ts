@@ -1,6 +1,6 @@
 /** A training run on disk: its folder and every file that contracts promise. Node and Deno only. */
 import { appendFileSync } from "node:fs";
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { writeNpy } from "../data/npy.js";
 import type { Dataset } from "../data/types.js";
@@ -9,15 +9,16 @@ import {
   encodeSafetensors,
   type SafetensorsTensor,
 } from "../engine/safetensors.js";
-import { UserError } from "../errors.js";
 import type { Evaluation as Metrics } from "./metrics.js";
+import { poisonForSettings } from "./node-dataset.js";
 import {
+  readFileOrRefuse,
   requireFreshFolder,
   requireOwnFolder,
   writeFileAtomic,
   writeFolder,
 } from "./node-files.js";
-import { poison, poisonRecord } from "./poison.js";
+import { poisonRecord } from "./poison.js";
 import type { TrainSettings } from "./settings.js";
 import { confusionCsv, perClassCsv, prCsv } from "./tables.js";
 import {
@@ -63,12 +64,7 @@ export interface RunSummary {
 /** Trains into a run folder. Throws UserError before anything is written when the request does not fit. */
 export async function trainToFolder(request: RunRequest): Promise<RunSummary> {
   const { device, dataset, settings, out, events } = request;
-  const poisoned = poison(dataset.train.labels, dataset.classNames.length, {
-    noise: settings.noise,
-    kind: settings.noiseKind,
-    keep: settings.keep,
-    seed: settings.seed,
-  });
+  const poisoned = await poisonForSettings(dataset, settings);
   const { init } = settings;
   const initBytes =
     init === undefined ? undefined : await readFileOrRefuse(init);
@@ -174,16 +170,6 @@ export async function writeEvaluation(
     "pr.csv": prCsv(metrics, classNames),
     "test_logits.safetensors": encodeSafetensors(tensors),
   });
-}
-
-/** The bytes of a file named on the command line. */
-export async function readFileOrRefuse(path: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw new UserError(`${path}: cannot be read (${code})`);
-  }
 }
 
 /** What config.json says besides the settings: everything needed to make the run again. */

@@ -2,33 +2,30 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { loadDataset } from "../../data/node-load.js";
 import { openDevice } from "../../engine/device.js";
 import { UserError } from "../../errors.js";
 import { evaluateWeights } from "../../experiments/evaluate-weights.js";
+import type { Normalisation } from "../../data/normalisation.js";
 import {
+  readFileOrRefuse,
   requireFreshFolder,
   writeFolder,
 } from "../../experiments/node-files.js";
-import {
-  readFileOrRefuse,
-  writeEvaluation,
-} from "../../experiments/node-run.js";
+import { writeEvaluation } from "../../experiments/node-run.js";
+import { type DataSettings, defaultData } from "../../experiments/settings.js";
 import { findModel, modelNames } from "../../models/registry.js";
 import { announceAdapter } from "../adapter.js";
+import { loadData } from "../data.js";
 import { formatPercent } from "../format.js";
 import { choiceOption, commonOptions, positiveOption } from "../options.js";
 import { createOutput } from "../output.js";
 
-interface Options {
+interface Options extends Partial<DataSettings> {
   run?: string;
   weights?: string;
   model?: string;
   width?: number;
-  data?: string;
-  coarse?: boolean;
-  trainLimit?: number;
-  testLimit?: number;
+  mirror?: string;
   split: "test" | "train";
   out?: string;
   overwrite?: boolean;
@@ -63,6 +60,11 @@ export function register(program: Command): void {
     .addOption(commonOptions.coarse())
     .addOption(commonOptions.trainLimit())
     .addOption(commonOptions.testLimit())
+    .addOption(commonOptions.dataSplit())
+    .addOption(commonOptions.splitSeed())
+    .addOption(commonOptions.valFraction())
+    .addOption(commonOptions.imageSize())
+    .addOption(commonOptions.mirror())
     .addOption(
       choiceOption("--split <name>", "the images to evaluate", [
         "test",
@@ -84,10 +86,22 @@ interface Subject {
   readonly weights: string;
   readonly model: string;
   readonly width: number;
-  readonly data: string;
-  readonly coarse: boolean;
-  readonly trainLimit?: number | undefined;
-  readonly testLimit?: number | undefined;
+  readonly data: DataSettings;
+  /** What the run scaled its images by; the data's own where there is no run. */
+  readonly normalisation?: Normalisation | undefined;
+}
+
+/** The words that say what data to load, where they are given. */
+function dataWords(from: Partial<DataSettings>): Partial<DataSettings> {
+  const { data, coarse, trainLimit, testLimit } = from;
+  const { dataSplit, splitSeed, valFraction, imageSize } = from;
+  const words = {
+    ...{ data, coarse, trainLimit, testLimit },
+    ...{ dataSplit, splitSeed, valFraction, imageSize },
+  };
+  return Object.fromEntries(
+    Object.entries(words).filter(([, value]) => value !== undefined),
+  );
 }
 
 /** What to evaluate, from --run's config.json or from --weights, --model and --data. */
@@ -101,15 +115,9 @@ async function subjectOf(options: Options): Promise<Subject> {
   if (weights !== undefined) {
     if (!options.model || !options.data)
       throw new UserError("--weights: needs --model and --data beside it");
-    const {
-      model,
-      data,
-      width = 1,
-      coarse = false,
-      trainLimit,
-      testLimit,
-    } = options;
-    return { weights, model, data, width, coarse, trainLimit, testLimit };
+    const { model, width = 1 } = options;
+    const data = { ...defaultData, ...dataWords(options) };
+    return { weights, model, width, data };
   }
   if (options.model !== undefined || options.width !== undefined) {
     throw new UserError(
@@ -122,9 +130,11 @@ async function subjectOf(options: Options): Promise<Subject> {
       `${folder!}: is no run folder (it has no readable config.json)`,
     );
   });
-  let config: Partial<Subject>;
+  let config: Partial<
+    DataSettings & Pick<Subject, "model" | "width" | "normalisation">
+  >;
   try {
-    config = JSON.parse(text) as Partial<Subject>;
+    config = JSON.parse(text) as typeof config;
   } catch {
     throw new UserError(`${path}: is damaged (no JSON)`);
   }
@@ -135,10 +145,8 @@ async function subjectOf(options: Options): Promise<Subject> {
     weights: join(folder!, "checkpoints", "last.safetensors"),
     model: config.model,
     width: config.width ?? 1,
-    data: options.data ?? config.data,
-    coarse: options.coarse ?? config.coarse ?? false,
-    trainLimit: options.trainLimit ?? config.trainLimit,
-    testLimit: options.testLimit ?? config.testLimit,
+    data: { ...defaultData, ...dataWords(config), ...dataWords(options) },
+    normalisation: config.normalisation,
   };
 }
 
@@ -150,9 +158,12 @@ async function run(options: Options): Promise<void> {
   if (options.out !== undefined)
     await requireFreshFolder(options.out, options.overwrite ?? false);
   const bytes = await readFileOrRefuse(subject.weights);
-  const loaded = await loadDataset(subject.data, subject);
-  const dataset =
-    options.split === "train" ? { ...loaded, test: loaded.train } : loaded;
+  const loaded = await loadData(subject.data, options, output);
+  const dataset = {
+    ...loaded,
+    ...subject.normalisation,
+    ...(options.split === "train" && { test: loaded.train }),
+  };
   const device = await openDevice(options.adapter);
   announceAdapter(device, output);
   const { metrics, logits } = await evaluateWeights(device, dataset, {
@@ -164,7 +175,7 @@ async function run(options: Options): Promise<void> {
   const { loss, top1, top5, ece, count } = metrics;
   const summary = {
     model,
-    data: subject.data,
+    data: subject.data.data,
     split: options.split,
     weights: subject.weights,
     adapter: device.adapterName,

@@ -1,18 +1,18 @@
 /** `tarnish train`: one training run into a run folder. */
 import { join } from "node:path";
 import type { Command } from "commander";
-import { loadDataset } from "../../data/node-load.js";
 import { openDevice } from "../../engine/device.js";
-import { UserError } from "../../errors.js";
 import { requireRunFolder, trainToFolder } from "../../experiments/node-run.js";
-import { noiseKinds, parseNoiseKind } from "../../experiments/poison.js";
+import { parseNoiseKind } from "../../experiments/poison.js";
 import {
   defaultSettings,
+  fitBatch,
   resolveSettings,
   type TrainSettings,
 } from "../../experiments/settings.js";
 import { modelNames } from "../../models/registry.js";
 import { announceAdapter } from "../adapter.js";
+import { loadData } from "../data.js";
 import {
   formatBytes,
   formatCount,
@@ -34,6 +34,7 @@ import { version } from "../version.js";
 type Options = Partial<Omit<TrainSettings, "noiseKind">> & {
   noiseKind: string;
   adapter: string;
+  mirror?: string;
   out?: string;
   overwrite?: boolean;
   json?: boolean;
@@ -65,6 +66,11 @@ export function addTrainingOptions(command: Command): Command {
     .addOption(commonOptions.coarse())
     .addOption(commonOptions.trainLimit())
     .addOption(commonOptions.testLimit())
+    .addOption(commonOptions.dataSplit())
+    .addOption(commonOptions.splitSeed())
+    .addOption(commonOptions.valFraction())
+    .addOption(commonOptions.imageSize())
+    .addOption(commonOptions.labels())
     .addOption(
       integerOption("--epochs <n>", "passes over the training set", {
         min: 1,
@@ -73,9 +79,9 @@ export function addTrainingOptions(command: Command): Command {
     .addOption(
       integerOption(
         "--batch <n>",
-        "images per step; an epoch's smaller last batch is trained on too",
+        `images per step; an epoch's smaller last batch is trained on too (default: ${d.batch}, or all there are)`,
         { min: 1 },
-      ).default(d.batch),
+      ),
     )
     .addOption(
       positiveOption(
@@ -107,13 +113,8 @@ export function addTrainingOptions(command: Command): Command {
         "share of the target spread over all classes",
       ).default(d.labelSmoothing),
     )
-    .addOption(
-      shareOption(
-        "--noise <share>",
-        "share of each class that gets a noisy label",
-      ).default(d.noise),
-    )
-    .option("--noise-kind <kind>", noiseKinds.join(", "), d.noiseKind)
+    .addOption(commonOptions.noise().default(d.noise))
+    .addOption(commonOptions.noiseKind().default(d.noiseKind))
     .addOption(
       shareOption("--keep <share>", "share of each class that is kept").default(
         d.keep,
@@ -177,6 +178,7 @@ export function register(program: Command): void {
         "Trains a network on clean, poisoned or reduced data and evaluates it on untouched labels.",
       ),
   )
+    .addOption(commonOptions.mirror())
     .option("--out <dir>", "the run folder (default: runs/<what it is>)")
     .addOption(commonOptions.overwrite())
     .addOption(commonOptions.adapter())
@@ -195,7 +197,7 @@ function defaultFolder({
   seed,
 }: TrainSettings): string {
   const parts = [model, data.split(/[\\/]/).filter(Boolean).at(-1) ?? "data"];
-  if (noise > 0) parts.push(`${noiseKind}${noise}`);
+  if (noise > 0) parts.push(`${noiseKind.replace(/:.*$/, "")}${noise}`);
   if (keep < 1) parts.push(`keep${keep}`);
   return join("runs", `${parts.join("_")}_s${seed}`);
 }
@@ -204,24 +206,22 @@ async function run(options: Options): Promise<void> {
   const output = createOutput(options);
   const {
     adapter,
+    mirror,
     out: given,
     overwrite = false,
     json = false,
     noiseKind,
     ...rest
   } = options;
-  const settings = resolveSettings({
+  const asked = resolveSettings({
     ...rest,
     noiseKind: parseNoiseKind(noiseKind),
   });
-  const out = given ?? defaultFolder(settings);
+  const out = given ?? defaultFolder(asked);
   await requireRunFolder(out, overwrite);
-  const dataset = await loadDataset(settings.data, settings);
-  if (settings.batch > dataset.train.count) {
-    throw new UserError(
-      `--batch ${settings.batch}: there are ${dataset.train.count} training images; take at most as many`,
-    );
-  }
+  const dataset = await loadData(asked, { mirror, json }, output);
+  const batch = fitBatch(rest.batch, dataset.train.count);
+  const settings = { ...asked, batch };
   const device = await openDevice(adapter);
   announceAdapter(device, output);
   let progress: Progress | undefined;
