@@ -9,6 +9,7 @@ import * as data from "./commands/data.js";
 import * as demo from "./commands/demo.js";
 import * as doctor from "./commands/doctor.js";
 import * as evaluate from "./commands/eval.js";
+import * as issues from "./commands/issues.js";
 import * as poison from "./commands/poison.js";
 import * as train from "./commands/train.js";
 import { debugDetails, describeFailure } from "./errors.js";
@@ -16,7 +17,7 @@ import { exitOnClosedPipe, flushOutput } from "./output.js";
 import { version } from "./version.js";
 
 /** In the order of the help. A command's module registers it and loads what it needs only when it runs. */
-const commands = [demo, train, evaluate, poison, data, doctor];
+const commands = [demo, train, evaluate, poison, issues, data, doctor];
 
 const examples = `
 Examples:

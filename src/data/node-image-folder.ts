@@ -1,12 +1,6 @@
 /** Loads an image folder or an archive of one: lists it, plans it, decodes it or takes the pixels from the cache. Node only. */
 import { availableParallelism } from "node:os";
-import { UserError } from "../errors.js";
-import {
-  assembleDataset,
-  decodeImages,
-  type ImageEntry,
-  imagesOf,
-} from "./image-folder.js";
+import { assembleDataset, decodeImages, imagesOf } from "./image-folder.js";
 import { planLayout, type SkippedFile } from "./image-layout.js";
 import { cacheFile, readCache, writeCache } from "./node-image-cache.js";
 import type { ImageFiles } from "./node-image-source.js";
@@ -72,19 +66,4 @@ export async function loadImageFolder(
   const { heldOut, skipped } = layout;
   const dataset = assembleDataset(name, layout, imageSize, decoded);
   return { source, dataset, heldOut, skipped, cache };
-}
-
-/** Reads single files again, by the paths of a Dataset. */
-export function entryReader(
-  { entries }: ImageFiles,
-  source: string,
-): (path: string) => Promise<Uint8Array> {
-  const files = new Map<string, ImageEntry>(
-    entries.map((entry) => [entry.path, entry]),
-  );
-  return (path) => {
-    const entry = files.get(path);
-    if (!entry) throw new UserError(`${source}: ${path} is no longer there`);
-    return entry.bytes();
-  };
 }
