@@ -5,6 +5,7 @@ import { ImageSource } from "../engine/image-source.js";
 import { Session } from "../engine/session.js";
 import { UserError } from "../errors.js";
 import { findModel } from "../models/registry.js";
+import { forImageSize } from "./image-size.js";
 import { type Evaluation as Metrics, evaluateLogits } from "./metrics.js";
 import { decodeWeights } from "./weights.js";
 
@@ -30,11 +31,13 @@ export async function evaluateWeights(
   });
   const classes = classNames.length;
   const batch = Math.min(64, test.count);
-  const session = await Session.create(device, {
-    model: findModel(model, width).build(classes, width),
-    source: { kind: "images", images },
-    batch,
-  });
+  const session = await forImageSize(model, imageSize, () =>
+    Session.create(device, {
+      model: findModel(model, width).build(classes, width),
+      source: { kind: "images", images },
+      batch,
+    }),
+  );
   try {
     session.store.write(
       device,

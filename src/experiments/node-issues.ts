@@ -176,6 +176,9 @@ async function thumbnailsOf(
   return thumbnails;
 }
 
+/** Below this the candidates are mostly the networks' own mistakes. */
+const weakAgreement = 0.5;
+
 /** What was done and found, in sentences. */
 export function words(report: IssueReport): string[] {
   const { ranking, settings, folds, repeats, agreement, quality } = report;
@@ -186,6 +189,12 @@ export function words(report: IssueReport): string[] {
     `${suspects.length.toLocaleString("en-US")} labels were judged by ${settings.model} networks that had not seen them: ${folds} folds` +
       `${repeats > 1 ? `, ${repeats} times` : ""}, ${settings.epochs} epochs each. The networks agree with ${share(agreement)} of the labels; ` +
       `${candidates.toLocaleString("en-US")} look wrong with confidence.`,
+    ...(agreement < weakAgreement
+      ? [
+          "These networks are weak judges of these images: go by the order, not by the number of suspects, and try more --epochs, a " +
+            "larger --model or several --repeats.",
+        ]
+      : []),
     ...(quality
       ? [
           `${quality.planted.toLocaleString("en-US")} labels are known to be wrong (${share(quality.baseRate)}). Of the first ${quality.planted.toLocaleString("en-US")} suspects ` +

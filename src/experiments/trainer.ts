@@ -9,6 +9,7 @@ import type { ParameterSpec } from "../engine/parameters.js";
 import type { Evaluation } from "../engine/evaluation.js";
 import { Session } from "../engine/session.js";
 import { findModel } from "../models/registry.js";
+import { forImageSize } from "./image-size.js";
 import { type Evaluation as Metrics, evaluateLogits } from "./metrics.js";
 import type { PoisonResult } from "./poison.js";
 import { epochOrder, learningRateAt } from "./schedule.js";
@@ -134,21 +135,23 @@ export async function train(
   let evaluation: Evaluation | undefined;
   try {
     const batch = Math.min(settings.batch, poisoned.kept.length);
-    session = await Session.create(device, {
-      model: findModel(settings.model, settings.width).build(
-        classNames.length,
-        settings.width,
-      ),
-      source: {
-        kind: "images",
-        images: trainImages,
-        augmentation: augmentations[settings.augment],
-      },
-      batch,
-      optimizer: settings,
-      labelSmoothing: settings.labelSmoothing,
-      seed: settings.seed,
-    });
+    session = await forImageSize(settings.model, imageSize, () =>
+      Session.create(device, {
+        model: findModel(settings.model, settings.width).build(
+          classNames.length,
+          settings.width,
+        ),
+        source: {
+          kind: "images",
+          images: trainImages,
+          augmentation: augmentations[settings.augment],
+        },
+        batch,
+        optimizer: settings,
+        labelSmoothing: settings.labelSmoothing,
+        seed: settings.seed,
+      }),
+    );
     if (poisoned.kept.length % batch > 0)
       await session.prepare(poisoned.kept.length % batch);
     evaluation = await session.evaluation(testImages);
