@@ -51,7 +51,7 @@ export async function loadImageFolder(
   const file = cacheFile(
     images.map(({ path }) => fingerprint(path)),
     imageSize,
-    `sharp ${sharp.versions.sharp ?? ""} vips ${sharp.versions.vips}`,
+    `sharp ${sharp.versions.sharp} vips ${sharp.versions.vips}`,
   );
   let decoded = await readCache(file, images.length * 3 * imageSize ** 2);
   let cache: FolderReport["cache"] = "used";

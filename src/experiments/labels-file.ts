@@ -49,7 +49,7 @@ function readLabels(bytes: Uint8Array, name: string): number[] {
     !values.every((value) => typeof value === "number")
   )
     throw new UserError(`${name}: is no array of numbers`);
-  return values as number[];
+  return values;
 }
 
 function csvLabels(text: string, name: string): number[] {

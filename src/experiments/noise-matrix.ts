@@ -55,7 +55,7 @@ function parseRows(bytes: Uint8Array, name: string): number[][] {
       Array.isArray(row) && row.every((value) => typeof value === "number");
     if (!Array.isArray(rows) || !rows.every(valid))
       throw new UserError(`${name}: is no array of rows of numbers`);
-    return rows as number[][];
+    return rows;
   }
   if (!name.endsWith(".csv"))
     throw new UserError(
