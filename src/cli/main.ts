@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * The `tarnish` command: reads the command line, runs one subcommand and turns what happened into an exit code: 0 done,
- * 1 ran and something failed (a command sets process.exitCode), 2 the request was wrong.
+ * 1 ran and something failed (a command sets process.exitCode), 2 the request was wrong, 130 or 143 stopped by a signal.
  */
 import { argv, exit, stderr } from "node:process";
 import { Command } from "commander";
@@ -9,15 +9,29 @@ import * as data from "./commands/data.js";
 import * as demo from "./commands/demo.js";
 import * as doctor from "./commands/doctor.js";
 import * as evaluate from "./commands/eval.js";
+import * as exportWeights from "./commands/export.js";
 import * as issues from "./commands/issues.js";
 import * as poison from "./commands/poison.js";
+import * as report from "./commands/report.js";
+import * as sweep from "./commands/sweep.js";
 import * as train from "./commands/train.js";
 import { debugDetails, describeFailure } from "./errors.js";
 import { exitOnClosedPipe, flushOutput } from "./output.js";
 import { version } from "./version.js";
 
 /** In the order of the help. A command's module registers it and loads what it needs only when it runs. */
-const commands = [demo, train, evaluate, poison, issues, data, doctor];
+const commands = [
+  demo,
+  sweep,
+  train,
+  evaluate,
+  exportWeights,
+  poison,
+  issues,
+  data,
+  report,
+  doctor,
+];
 
 const examples = `
 Examples:
@@ -27,10 +41,13 @@ Examples:
       one network on 40 % noisy labels
   tarnish poison --noise 0.2 --out poisoned
       labels of the embedded sample with 20 % noise, as .npy and .csv
+  tarnish export --run runs/noisy --out noisy.safetensors
+      its weights, for PyTorch
   tarnish doctor
       the GPU adapter in use, its limits, and how fast it is
 
-'tarnish <command> --help' explains a command. Exit codes: 0 done, 1 something failed, 2 the request was wrong.`;
+'tarnish <command> --help' explains a command. Exit codes: 0 done, 1 something failed, 2 the request was wrong,
+130 stopped by Ctrl-C, 143 by SIGTERM.`;
 
 function createProgram(): Command {
   const program = new Command("tarnish")

@@ -1,10 +1,18 @@
 /** Files as runs and commands write them: never half of one under its final name. Node and Deno only. */
-import { mkdir, readdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../errors.js";
-import { writeFileAtomic } from "../node-atomic.js";
+import { StorageError, storageError, writeFileAtomic } from "../node-atomic.js";
 
-export { writeFileAtomic };
+export { StorageError, storageError, writeFileAtomic };
+
+const temporaryName = /\.\d+\.tmp$/;
+
+/** Removes the temporary files of writes that a killed process did not end. */
+export async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await entriesOf(folder))
+    if (temporaryName.test(name)) await rm(join(folder, name), { force: true });
+}
 
 /**
  * Refuses a folder to write into that has anything in it, unless told to overwrite; a path that is no folder always.
@@ -35,7 +43,9 @@ export async function requireOwnFolder(
   kind: string,
 ): Promise<void> {
   const entries = await entriesOf(folder);
-  if (entries.length > 0 && !entries.includes(marker))
+  // Killed before the marker was there, this program leaves its beginnings and nothing else.
+  const foreign = entries.filter((name) => !temporaryName.test(name));
+  if (foreign.length > 0 && !entries.includes(marker))
     throw new UserError(
       `${folder}: is not empty and no ${kind} (it has no ${marker}); name another folder with --out`,
     );

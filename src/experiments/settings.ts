@@ -2,6 +2,7 @@
 import { dataDefaults } from "../data/defaults.js";
 import type { Augmentation } from "../engine/image-source.js";
 import { UserError } from "../errors.js";
+import { defaultStem, type Stem } from "../models/options.js";
 import { findModel } from "../models/registry.js";
 import type { NoiseKind } from "./poison.js";
 
@@ -35,6 +36,8 @@ export interface DataSettings {
 export interface TrainSettings extends DataSettings {
   readonly model: string;
   readonly width: number;
+  /** The residual nets' alone. */
+  readonly stem?: Stem | undefined;
   readonly epochs: number;
   readonly batch: number;
   readonly lr: number;
@@ -90,9 +93,10 @@ export const defaultSettings = {
 
 /** Fills in the defaults and checks what can be checked without the data. Throws UserError. */
 export function resolveSettings(given: Partial<TrainSettings>): TrainSettings {
-  const model = findModel(given.model ?? defaultSettings.model, given.width);
+  const model = findModel(given.model ?? defaultSettings.model, given);
   const settings: TrainSettings = {
     lr: model.learningRate,
+    ...(model.options.includes("stem") && { stem: defaultStem }),
     ...defaultSettings,
     ...defined(given),
   };
@@ -118,15 +122,14 @@ function defined(given: Partial<TrainSettings>): Partial<TrainSettings> {
 }
 
 /**
- * The batch size for a training set: as asked for, or the default where nobody asked, which a small set cuts.
- * @throws UserError where more was asked for than there are images
+ * Refuses a batch size that somebody asked for and that a training set cannot fill. Where nobody asked, the default stands
+ * and a smaller set is one batch.
  */
-export function fitBatch(asked: number | undefined, images: number): number {
+export function checkBatch(asked: number | undefined, images: number): void {
   if (asked !== undefined && asked > images)
     throw new UserError(
       `--batch ${asked}: there are ${images} training images; take at most as many`,
     );
-  return asked ?? Math.min(defaultSettings.batch, images);
 }
 
 /** What the settings come to for a training set of `images` images. Throws UserError where nothing is left to do. */

@@ -5,12 +5,16 @@ import {
   decodeSafetensors,
   encodeSafetensors,
   SafetensorsError,
+  type SafetensorsFile,
   type SafetensorsTensor,
 } from "../engine/safetensors.js";
 import { UserError } from "../errors.js";
 
 /** Values by PyTorch's names, each in PyTorch's layout. */
 export type Weights = ReadonlyMap<string, Float32Array>;
+
+/** What the names of momentum tensors begin with, the parameter's name following. */
+export const momentumPrefix = "momentum.";
 
 /** A file of weights and batch-norm state; with momentum also `momentum.<name>` (a checkpoint). */
 export function encodeWeights(
@@ -26,7 +30,11 @@ export function encodeWeights(
     if (data) tensors.set(name, { dtype: "F32", shape, data });
     const velocity = momentum?.get(name);
     if (velocity)
-      tensors.set(`momentum.${name}`, { dtype: "F32", shape, data: velocity });
+      tensors.set(momentumPrefix + name, {
+        dtype: "F32",
+        shape,
+        data: velocity,
+      });
   }
   return encodeSafetensors(tensors, metadata);
 }
@@ -41,44 +49,63 @@ export function decodeWeights(
   path: string,
   specs: readonly ParameterSpec[],
 ): Map<string, Float32Array> {
-  let tensors: Map<string, SafetensorsTensor>;
+  return fitWeights(decodeFile(bytes, path).tensors, path, specs);
+}
+
+/** A .safetensors file's tensors and metadata. @throws UserError naming the file and what is damaged. */
+export function decodeFile(bytes: Uint8Array, path: string): SafetensorsFile {
   try {
-    ({ tensors } = decodeSafetensors(bytes));
+    return decodeSafetensors(bytes);
   } catch (error) {
     if (error instanceof SafetensorsError)
       throw new UserError(`${path}: ${error.message}`);
     throw error;
   }
-  const complaints: string[] = [];
+}
+
+/**
+ * The tensors of a model's names and shapes, or their momentum with its prefix. `num_batches_tracked` is ignored.
+ *
+ * @throws UserError naming the file and every tensor that is unknown, missing or of another shape.
+ */
+export function fitWeights(
+  tensors: ReadonlyMap<string, SafetensorsTensor>,
+  path: string,
+  specs: readonly ParameterSpec[],
+  prefix: "" | typeof momentumPrefix = "",
+): Map<string, Float32Array> {
+  const missing: string[] = [];
+  const misfits: string[] = [];
   const weights = new Map<string, Float32Array>();
   for (const { name, torchShape } of specs) {
-    const tensor = tensors.get(name);
-    if (!tensor) complaints.push(`${name} is missing`);
+    const tensor = tensors.get(prefix + name);
+    if (!tensor) missing.push(prefix + name);
     else if (tensor.shape.join() !== torchShape.join()) {
-      complaints.push(
-        `${name} has shape [${tensor.shape.join(", ")}], the model's has [${torchShape.join(", ")}]`,
+      misfits.push(
+        `${prefix}${name} has shape [${tensor.shape.join(", ")}], the model's has [${torchShape.join(", ")}]`,
       );
     } else if (!(tensor.data instanceof Float32Array))
-      complaints.push(`${name} holds ${tensor.dtype}, not floats`);
+      misfits.push(`${prefix}${name} holds ${tensor.dtype}, not floats`);
     else weights.set(name, tensor.data);
   }
-  const known = new Set(specs.map(({ name }) => name));
-  for (const name of tensors.keys()) {
-    if (
+  const known = new Set(specs.map(({ name }) => prefix + name));
+  const unknown = [...tensors.keys()].filter(
+    (name) =>
       !known.has(name) &&
-      !name.startsWith("momentum.") &&
-      !name.endsWith("num_batches_tracked")
-    ) {
-      complaints.push(`${name} is not in the model`);
-    }
-  }
-  if (complaints.length > 0) {
-    const more =
-      complaints.length > 5 ? `; and ${complaints.length - 5} more` : "";
+      name.startsWith(momentumPrefix) === (prefix === momentumPrefix) &&
+      !name.endsWith("num_batches_tracked"),
+  );
+  const listed = (what: string, names: readonly string[]) =>
+    names.length > 0 ? [`${what}: ${names.join(", ")}`] : [];
+  const complaints = [
+    ...misfits,
+    ...listed("missing", missing),
+    ...listed("not in the model", unknown),
+  ];
+  if (complaints.length > 0)
     throw new UserError(
-      `${path}: does not fit the model: ${complaints.slice(0, 5).join("; ")}${more}`,
+      `${path}: does not fit the model: ${complaints.join("; ")}`,
     );
-  }
   return weights;
 }
 

@@ -1,18 +1,21 @@
 /** `tarnish eval`: evaluates a run's weights, or any weights of a known model, on a data set. */
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { Command } from "commander";
+import type { Normalisation } from "../../data/normalisation.js";
 import { openDevice } from "../../engine/device.js";
 import { UserError } from "../../errors.js";
 import { evaluateWeights } from "../../experiments/evaluate-weights.js";
-import type { Normalisation } from "../../data/normalisation.js";
 import {
   readFileOrRefuse,
   requireFreshFolder,
   writeFolder,
 } from "../../experiments/node-files.js";
 import { writeEvaluation } from "../../experiments/node-run.js";
+import {
+  checkpointPath,
+  readRunConfig,
+} from "../../experiments/node-run-config.js";
 import { type DataSettings, defaultData } from "../../experiments/settings.js";
+import type { ModelOptions, Stem } from "../../models/options.js";
 import { findModel, modelNames } from "../../models/registry.js";
 import { announceAdapter } from "../adapter.js";
 import { loadData } from "../data.js";
@@ -25,6 +28,7 @@ interface Options extends Partial<DataSettings> {
   weights?: string;
   model?: string;
   width?: number;
+  stem?: Stem;
   mirror?: string;
   split: "test" | "train";
   out?: string;
@@ -53,6 +57,7 @@ export function register(program: Command): void {
     .addOption(
       positiveOption("--width <factor>", "the width of --weights' network"),
     )
+    .addOption(commonOptions.stem())
     .option(
       "--data <name|path>",
       "sample, cifar10, cifar100, or a path (default: the run's)",
@@ -82,10 +87,9 @@ export function register(program: Command): void {
     .action(run);
 }
 
-interface Subject {
+interface Subject extends ModelOptions {
   readonly weights: string;
   readonly model: string;
-  readonly width: number;
   readonly data: DataSettings;
   /** What the run scaled its images by; the data's own where there is no run. */
   readonly normalisation?: Normalisation | undefined;
@@ -115,36 +119,21 @@ async function subjectOf(options: Options): Promise<Subject> {
   if (weights !== undefined) {
     if (!options.model || !options.data)
       throw new UserError("--weights: needs --model and --data beside it");
-    const { model, width = 1 } = options;
+    const { model, width, stem } = options;
     const data = { ...defaultData, ...dataWords(options) };
-    return { weights, model, width, data };
+    return { weights, model, width, stem, data };
   }
-  if (options.model !== undefined || options.width !== undefined) {
+  const { model, width, stem } = options;
+  if ([model, width, stem].some((given) => given !== undefined))
     throw new UserError(
-      "--run: brings its own model; leave out --model and --width",
+      "--run: brings its own model; leave out --model, --width and --stem",
     );
-  }
-  const path = join(folder!, "config.json");
-  const text = await readFile(path, "utf8").catch(() => {
-    throw new UserError(
-      `${folder!}: is no run folder (it has no readable config.json)`,
-    );
-  });
-  let config: Partial<
-    DataSettings & Pick<Subject, "model" | "width" | "normalisation">
-  >;
-  try {
-    config = JSON.parse(text) as typeof config;
-  } catch {
-    throw new UserError(`${path}: is damaged (no JSON)`);
-  }
-  if (typeof config.model !== "string" || typeof config.data !== "string") {
-    throw new UserError(`${path}: names no model or no data`);
-  }
+  const config = await readRunConfig(folder!);
   return {
-    weights: join(folder!, "checkpoints", "last.safetensors"),
+    weights: checkpointPath(folder!, "last"),
     model: config.model,
-    width: config.width ?? 1,
+    width: config.width,
+    stem: config.stem,
     data: { ...defaultData, ...dataWords(config), ...dataWords(options) },
     normalisation: config.normalisation,
   };
@@ -153,8 +142,8 @@ async function subjectOf(options: Options): Promise<Subject> {
 async function run(options: Options): Promise<void> {
   const output = createOutput(options);
   const subject = await subjectOf(options);
-  const { model, width } = subject;
-  findModel(model, width);
+  const { model } = subject;
+  findModel(model, subject);
   if (options.out !== undefined)
     await requireFreshFolder(options.out, options.overwrite ?? false);
   const bytes = await readFileOrRefuse(subject.weights);
@@ -168,7 +157,7 @@ async function run(options: Options): Promise<void> {
   announceAdapter(device, output);
   const { metrics, logits } = await evaluateWeights(device, dataset, {
     model,
-    width,
+    options: subject,
     bytes,
     path: subject.weights,
   });

@@ -23,7 +23,7 @@ import {
 } from "../../experiments/node-issues.js";
 import { parseNoiseKind } from "../../experiments/poison.js";
 import {
-  fitBatch,
+  checkBatch,
   resolveSettings,
   type TrainSettings,
 } from "../../experiments/settings.js";
@@ -230,13 +230,8 @@ async function run(
   );
   const { dataset, given, kept } = subject;
   const smallest = Math.floor((kept.length * (folds - 1)) / folds);
-  const settings = {
-    ...subject.settings,
-    batch:
-      words_.batch === undefined
-        ? Math.min(subject.settings.batch, smallest)
-        : fitBatch(words_.batch, smallest),
-  };
+  checkBatch(words_.batch, smallest);
+  const { settings } = subject;
   const device = await openDevice(adapter);
   announceAdapter(device, output);
   const trainings = folds * repeats;

@@ -1,153 +1,109 @@
-/** The report on disk: reads a sweep folder, writes report/index.html and report/figures. Node and Deno only. */
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+/** Reads what a report is made from: a sweep folder or the folder of a single run. Node and Deno only. */
 import { basename, join, resolve } from "node:path";
-import { parseHTML } from "linkedom";
 import { UserError } from "../../errors.js";
-import { parseResults, type ResultRow } from "../tables.js";
-import { standaloneSvg } from "./figure.js";
-import { buildFigures, renderPage } from "./page.js";
-import { resolveLight } from "./palette.js";
+import { parseObject } from "../json.js";
+import { readFailure, readSweep, readText } from "../node-sweep-folder.js";
+import { readTables, type SweepTables } from "../node-tables.js";
+import type { ResultRow } from "../tables.js";
 import {
-  type JobState,
-  parseObject,
+  noMeasures,
   parseRun,
-  parseSweep,
-  rowOfJob,
+  parseSummary,
   RUN_FILES,
+  type RunData,
   type RunTexts,
+  rowOfRun,
   type StudyData,
 } from "./study.js";
 
-/** A document to draw on outside a browser. */
-export function headlessDocument(): Document {
-  return parseHTML("<!doctype html><html><body></body></html>").document;
-}
-
-/** The text of a file, or null where there is none. */
-async function readText(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    if (
-      error instanceof Error &&
-      "code" in error &&
-      (error.code === "ENOENT" || error.code === "ENOTDIR")
-    )
-      return null;
-    throw error;
-  }
-}
-
-async function readRun(sweepDir: string, row: ResultRow) {
+async function readTexts(folder: string): Promise<RunTexts> {
   const texts: RunTexts = {};
   for (const name of RUN_FILES) {
-    const text =
-      row.run === "" ? null : await readText(join(sweepDir, row.run, name));
+    const text = await readText(join(folder, name));
     if (text !== null) texts[name] = text;
   }
-  return parseRun(row, texts);
+  return texts;
 }
 
-/** Folder of a job: its id, with the start of its hash where the id does not end with it already. */
-function jobFolder(job: JobState): string {
-  const short = job.hash.slice(0, 8);
-  return `runs/${short === "" || job.id.endsWith(short) ? job.id : `${job.id}-${short}`}`;
-}
-
-/**
- * Reads a sweep folder. Runs, files and rows that are missing or damaged become words in the result.
- * @throws UserError where the folder holds neither sweep.json nor results.csv
- */
-export async function readStudy(sweepDir: string): Promise<StudyData> {
-  const [sweepText, resultsText] = await Promise.all([
-    readText(join(sweepDir, "sweep.json")),
-    readText(join(sweepDir, "results.csv")),
-  ]);
-  if (sweepText === null && resultsText === null) {
+/** A row with its files. Those of a run that did not end are not looked at: it is trained again anyway. */
+async function readRun(sweepDir: string, row: ResultRow): Promise<RunData> {
+  const folder = join(sweepDir, row.run);
+  const texts = await readTexts(folder);
+  const ended = texts["summary.json"] !== undefined;
+  const failure = ended ? null : await readFailure(folder);
+  try {
+    const run = parseRun(row, ended ? texts : {}, folder);
+    return { ...run, error: failure?.error ?? null };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
     throw new UserError(
-      `${sweepDir}: no sweep folder (neither sweep.json nor results.csv); make one with: tarnish sweep`,
+      `${error.message}; remove ${folder} and continue the sweep to train it again`,
     );
   }
-  const problems: string[] = [];
-  const attempt = <T>(
-    text: string | null,
-    missing: string,
-    parse: (text: string) => T,
-  ): T | null => {
-    if (text === null) {
-      problems.push(missing);
-      return null;
-    }
-    try {
-      return parse(text);
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error;
-      problems.push(error.message);
-      return null;
-    }
-  };
-  const sweep = attempt(sweepText, "sweep.json is missing: runs that were planned and never started are unknown", parseSweep); // prettier-ignore
-  const rows = attempt(resultsText, "results.csv is missing: the table is made from the runs' summaries", parseResults) ?? []; // prettier-ignore
-  const known = new Map(rows.map((row) => [basename(row.run), row]));
-  for (const job of sweep?.jobs ?? []) {
-    const run = jobFolder(job);
-    const row = known.get(basename(run)) ?? known.get(job.id);
-    if (row) continue;
-    const summaryText = await readText(join(sweepDir, run, "summary.json"));
-    const summary = summaryText === null ? null : attempt(summaryText, "", (text) => parseObject(text, `${run}/summary.json`)); // prettier-ignore
-    rows.push(rowOfJob(job, run, summary));
-  }
-  const runs = await Promise.all(rows.map((row) => readRun(sweepDir, row)));
-  for (const job of sweep?.jobs ?? []) {
-    const folder = basename(jobFolder(job));
-    const run = runs.find(
-      ({ row }) => basename(row.run) === folder || basename(row.run) === job.id,
-    );
-    if (job.error !== null) run?.problems.push(job.error);
-  }
+}
+
+/** A sweep from its tables and its run folders. */
+async function readSweepStudy(
+  folder: string,
+  tables: SweepTables,
+): Promise<StudyData> {
+  const sweep = await readSweep(folder);
+  const runs: RunData[] = [];
+  for (const row of tables.results) runs.push(await readRun(folder, row));
+  const { impact, exchange, sensitivity, concordance, claims } = tables;
   return {
-    name: sweep?.name ?? basename(resolve(sweepDir)),
+    kind: "sweep",
+    name: sweep?.name ?? basename(resolve(folder)),
     createdWith: sweep?.createdWith ?? null,
     runs,
-    problems,
+    measures: { impact, exchange, sensitivity, concordance, claims },
+    problems: [
+      ...(sweep ? [] : ["sweep.json is missing: runs that were planned and never started are unknown"]), // prettier-ignore
+      ...tables.problems,
+    ],
   };
 }
 
-/** Paths of a written report. */
-export interface WrittenReport {
-  page: string;
-  figures: string[];
+async function readRunStudy(
+  folder: string,
+  configText: string,
+): Promise<StudyData> {
+  const config = parseObject(configText, join(folder, "config.json"));
+  const texts = await readTexts(folder);
+  const summaryText = texts["summary.json"];
+  const summary = summaryText === undefined ? null : parseSummary(summaryText, join(folder, "summary.json")); // prettier-ignore
+  const { version } = config;
+  return {
+    kind: "run",
+    name: basename(resolve(folder)),
+    createdWith: typeof version === "string" ? `tarnish ${version}` : null,
+    runs: [parseRun(rowOfRun(config, summary), texts, folder)],
+    measures: noMeasures,
+    problems: [],
+  };
 }
 
 /**
- * Writes report/index.html, and each chart as .svg (light colours, no variables) and each figure's data as .csv under
- * report/figures. An earlier report is replaced as a whole.
+ * Reads a sweep folder or a run folder; a run that did not end has what it left behind.
+ * @param tables the sweep's tables or what makes them: by default from the run folders, without writing them
+ * @throws UserError where the folder is neither, and naming the file where one is damaged
  */
-export async function writeReport(sweepDir: string): Promise<WrittenReport> {
-  const study = await readStudy(sweepDir);
-  const models = buildFigures(study, headlessDocument());
-  const report = join(sweepDir, "report");
-  const folder = join(report, "figures");
-  await rm(folder, { recursive: true, force: true });
-  await mkdir(folder, { recursive: true });
-  const figures: string[] = [];
-  const write = async (name: string, text: string): Promise<void> => {
-    figures.push(join(folder, name));
-    await writeFile(join(folder, name), text);
-  };
-  for (const figure of models.flatMap((model) => model.figures)) {
-    await write(`${figure.id}.csv`, figure.csv);
-    for (const panel of figure.panels) {
-      for (const chart of panel.charts) {
-        const name = [figure.id, panel.id, chart.id]
-          .filter((part) => part !== "")
-          .join("-");
-        await write(`${name}.svg`, resolveLight(standaloneSvg(chart.svg)));
-      }
-    }
-  }
-  const page = join(report, "index.html");
-  await writeFile(`${page}.tmp`, renderPage(study, models));
-  await rename(`${page}.tmp`, page);
-  return { page, figures };
+export async function readStudy(
+  folder: string,
+  tables: SweepTables | ((folder: string) => Promise<SweepTables>) = readTables,
+): Promise<StudyData> {
+  const config = await readText(join(folder, "config.json"));
+  if (config !== null) return readRunStudy(folder, config);
+  const marks = [
+    await readText(join(folder, "sweep.json")),
+    await readText(join(folder, "results.csv")),
+  ];
+  if (marks.every((text) => text === null))
+    throw new UserError(
+      `${folder}: neither a sweep folder (no sweep.json, no results.csv) nor a run folder (no config.json); make one with: tarnish sweep, or tarnish train`,
+    );
+  return readSweepStudy(
+    folder,
+    typeof tables === "function" ? await tables(folder) : tables,
+  );
 }
