@@ -232,7 +232,7 @@ async function run(
   const device = await openDevice(adapter);
   announceAdapter(device, output);
   output.print(
-    `${definition.name}: ${jobs.length} runs${shard ? `, part ${shard.k} of ${shard.n}` : ""}; ${data}, ` +
+    `${definition.name}: ${jobs.length} runs${shard ? `, part ${shard.k} of ${shard.n}` : ""}; ${settings.data}, ` +
       `${formatCount(dataset.train.count)} training and ${formatCount(dataset.test.count)} test images`,
   );
   if (dry) {

@@ -73,7 +73,6 @@ export function addTrainingOptions(command: Command): Command {
     .addOption(commonOptions.splitSeed())
     .addOption(commonOptions.valFraction())
     .addOption(commonOptions.imageSize())
-    .addOption(commonOptions.labels())
     .addOption(
       integerOption("--epochs <n>", "passes over the training set", {
         min: 1,
@@ -181,6 +180,7 @@ export function register(program: Command): void {
         "Trains a network on clean, poisoned or reduced data and evaluates it on untouched labels.",
       ),
   )
+    .addOption(commonOptions.labels())
     .addOption(commonOptions.mirror())
     .option("--out <dir>", "the run folder (default: runs/<what it is>)")
     .addOption(
