@@ -43,6 +43,8 @@ Examples:
       labels of the embedded sample with 20 % noise, as .npy and .csv
   tarnish export --run runs/noisy --out noisy.safetensors
       its weights, for PyTorch
+  tarnish issues --data photos/
+      the labels of your own images that are most likely wrong
   tarnish doctor
       the GPU adapter in use, its limits, and how fast it is
 

@@ -25,7 +25,7 @@ export interface Gallery {
 }
 
 const RULES = `
-main{max-width:84rem}
+main,header{max-width:84rem}
 .tools{position:sticky;top:0;z-index:1;display:flex;flex-wrap:wrap;gap:.6rem 1.2rem;align-items:center;padding:.7rem 0;background:var(--paper);border-bottom:1px solid var(--rule);font-size:.92rem}
 .tools select,.tools button{font:inherit;color:inherit;background:var(--paper);border:1px solid var(--rule);border-radius:6px;padding:.3rem .7rem;cursor:pointer}
 .tools button:disabled{color:var(--muted);cursor:default}
