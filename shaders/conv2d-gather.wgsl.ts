@@ -16,6 +16,12 @@ import {
   type ConvGeometry,
 } from "./convolution.js";
 import {
+  tiledGather,
+  tiledGatherWorkgroups,
+  type TiledGatherOptions,
+} from "./conv2d-gather-tiled.js";
+import type { Tile } from "./gemm-tiled.js";
+import {
   declareAccumulators,
   fragmentCounts,
   multiplyAccumulate,
@@ -34,26 +40,23 @@ export interface Epilogue {
  * - `register`: fragments straight from memory, no barriers. With `broadcast` (the subgroup size, equal to the workgroup)
  *   the weights, the same for all lanes, are loaded once by the subgroup and broadcast: 2 to 3 times faster where a
  *   load costs as much as on CPUs. 0 loads them in every lane.
- * - `tiled`: through workgroup memory, `depth` vec4s of K at a time.
+ * - `tiled`: through workgroup memory (conv2d-gather-tiled.ts).
  */
 export type GatherVariant =
-  | {
-      readonly family: "register";
-      readonly block: Block;
-      readonly workgroup: number;
-      readonly broadcast: number;
-    }
-  | {
-      readonly family: "tiled";
-      readonly block: Block;
-      readonly tileRows: number;
-      readonly tileColumns: number;
-      readonly depth: number;
-    };
+  RegisterVariant | ({ readonly family: "tiled" } & Tile);
+
+export interface RegisterVariant {
+  readonly family: "register";
+  readonly block: Block;
+  readonly workgroup: number;
+  readonly broadcast: number;
+}
+
+export type ConvPass = "forward" | "gradInput";
 
 export interface GatherOptions {
   readonly geometry: ConvGeometry;
-  readonly pass: "forward" | "gradInput";
+  readonly pass: ConvPass;
   readonly epilogue: Epilogue;
   readonly variant: GatherVariant;
 }
@@ -111,17 +114,35 @@ function problem({ geometry: g, pass }: GatherOptions): Problem {
 export function conv2dGatherGrid(
   options: GatherOptions,
 ): [number, number, number] {
-  return grid(workgroupsOf(options));
+  const { variant } = options;
+  return grid(
+    variant.family === "tiled"
+      ? tiledGatherWorkgroups(tiledOptions(options, variant))
+      : registerWorkgroups(options, variant),
+  );
 }
 
-function workgroupsOf(options: GatherOptions): number {
+function registerWorkgroups(
+  options: GatherOptions,
+  { block, workgroup }: RegisterVariant,
+): number {
   const { rows, columns4 } = problem(options);
-  const { variant } = options;
-  return variant.family === "register"
-    ? Math.ceil(rows / (variant.block.rows * variant.workgroup)) *
-        Math.ceil(columns4 / variant.block.vectors)
-    : Math.ceil(rows / variant.tileRows) *
-        Math.ceil((columns4 * 4) / variant.tileColumns);
+  return (
+    Math.ceil(rows / (block.rows * workgroup)) *
+    Math.ceil(columns4 / block.vectors)
+  );
+}
+
+function tiledOptions(options: GatherOptions, tile: Tile): TiledGatherOptions {
+  const { geometry, pass, epilogue } = options;
+  const columns4 = problem(options).columns4;
+  return {
+    geometry,
+    pass,
+    tile,
+    store: (value, pixel, column) =>
+      finish(epilogue, columns4, value, pixel, column),
+  };
 }
 
 function declareBindings({ epilogue }: GatherOptions): string {
@@ -135,23 +156,19 @@ function declareBindings({ epilogue }: GatherOptions): string {
   ].join("\n");
 }
 
-/** Applies the epilogue to the accumulators and stores what lies inside the matrix. */
-function storeBlock(
-  options: GatherOptions,
-  { rows, columns4 }: Problem,
+/** Applies the epilogue to `value` and stores it as vec4 `column` of row `row`. */
+function finish(
+  epilogue: Epilogue,
+  columns4: number,
+  value: string,
+  row: string,
+  column: string,
 ): string {
-  const { epilogue, variant } = options;
-  const guardColumns =
-    columns4 % variant.block.vectors !== 0 || variant.family === "tiled";
-  return repeat(variant.block.rows, (r) =>
-    repeat(
-      variant.block.vectors,
-      (v) => wgsl`
-  if (row0 + ${r}u < ${rows}u #if ${guardColumns}&& column0 + ${v}u < ${columns4}u#endif ) {
-    let at = (row0 + ${r}u) * ${columns4}u + column0 + ${v}u;
-    var value = c${r}_${v};
+  return wgsl`
+    let at = ${row} * ${columns4}u + ${column};
+    var value = ${value};
 #if ${epilogue.bias}
-    value += bias[column0 + ${v}u];
+    value += bias[${column}];
 #endif
 #if ${epilogue.addend}
     value += addend[at];
@@ -162,34 +179,45 @@ function storeBlock(
 #if ${epilogue.mask}
     value = select(vec4<f32>(), value, mask[at] > vec4<f32>());
 #endif
-    destination[at] = value;
+    destination[at] = value;`;
+}
+
+export function conv2dGather(options: GatherOptions): string {
+  const { variant } = options;
+  const bindings = declareBindings(options);
+  if (variant.family === "tiled")
+    return bindings + tiledGather(tiledOptions(options, variant));
+  const enable = variant.broadcast > 0 ? "enable subgroups;\n" : "";
+  const p = problem(options);
+  return `${enable}${bindings}\n${p.index}${registerKernel(options, variant, p)}`;
+}
+
+/** Finishes what lies inside the matrix. */
+function storeBlock(
+  { epilogue }: GatherOptions,
+  { block }: RegisterVariant,
+  { rows, columns4 }: Problem,
+): string {
+  const guard =
+    columns4 % block.vectors === 0
+      ? () => ""
+      : (v: number) => `&& column0 + ${v}u < ${columns4}u`;
+  return repeat(block.rows, (r) =>
+    repeat(
+      block.vectors,
+      (v) => `
+  if (row0 + ${r}u < ${rows}u ${guard(v)}) {${finish(epilogue, columns4, `c${r}_${v}`, `(row0 + ${r}u)`, `(column0 + ${v}u)`)}
   }`,
     ),
   );
 }
 
-export function conv2dGather(options: GatherOptions): string {
-  const p = problem(options);
-  const { variant } = options;
-  const enable =
-    variant.family === "register" && variant.broadcast > 0
-      ? "enable subgroups;\n"
-      : "";
-  const header = `${enable}${declareBindings(options)}\n${p.index}`;
-  return variant.family === "register"
-    ? header + registerKernel(options, variant, p)
-    : header + tiledKernel(options, variant, p);
-}
-
 function registerKernel(
   options: GatherOptions,
-  {
-    block,
-    workgroup,
-    broadcast,
-  }: Extract<GatherVariant, { family: "register" }>,
+  variant: RegisterVariant,
   p: Problem,
 ): string {
+  const { block, workgroup, broadcast } = variant;
   const columnBlocks = Math.ceil(p.columns4 / block.vectors);
   const { a, b } = fragmentCounts(p.style, block);
   const loads = broadcast > 0 ? Math.ceil(b / broadcast) : b;
@@ -209,7 +237,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
   , @builtin(subgroup_invocation_id) lane: u32
 #endif
 ) {
-  let index = ${linearWorkgroup(workgroupsOf(options))};
+  let index = ${linearWorkgroup(registerWorkgroups(options, variant))};
   let column0 = (index % ${columnBlocks}u) * ${block.vectors}u;
   let row0 = ((index / ${columnBlocks}u) * ${workgroup}u + local.x) * ${block.rows}u;
 #if ${broadcast === 0}
@@ -235,113 +263,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
       }
     }
   }
-  ${storeBlock(options, p)}
+  ${storeBlock(options, variant, p)}
 }`;
-}
-
-function tiledKernel(
-  options: GatherOptions,
-  {
-    block,
-    tileRows,
-    tileColumns,
-    depth,
-  }: Extract<GatherVariant, { family: "tiled" }>,
-  p: Problem,
-): string {
-  const threadColumns = tileColumns / (4 * block.vectors);
-  const threads = (tileRows / block.rows) * threadColumns;
-  const columnTiles = Math.ceil((p.columns4 * 4) / tileColumns);
-  const tileColumns4 = tileColumns / 4;
-  const total = p.kh * p.kw * p.depth4;
-  // One vec4 of padding a row: neighbouring rows then start in different banks.
-  const strideA = depth + 1;
-  // `kn` keeps B as [k][columns4]; `nk` as [column][depth].
-  const kn = p.style === "kn";
-  const strideB = kn ? tileColumns4 : depth + 1;
-  const sizeB = kn ? depth * 4 * strideB : tileColumns * strideB;
-  const loadsA = Math.ceil((tileRows * depth) / threads);
-  const loadsB = Math.ceil((tileColumns * depth) / threads);
-  const fragmentB = (j: number, v: number) =>
-    kn
-      ? `tile_b[(k4 * 4u + ${j}u) * ${strideB}u + thread_column + ${v * threadColumns}u]`
-      : `tile_b[((thread_column + ${v * threadColumns}u) * 4u + ${j}u) * ${strideB}u + k4]`;
-  return wgsl`
-var<workgroup> tile_a: array<vec4<f32>, ${tileRows * strideA}>;
-var<workgroup> tile_b: array<vec4<f32>, ${sizeB}>;
-
-@compute @workgroup_size(${threads})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
-  let index = ${linearWorkgroup(workgroupsOf(options))};
-  let tile_column0 = (index % ${columnTiles}u) * ${tileColumns4}u;
-  let tile_row0 = (index / ${columnTiles}u) * ${tileRows}u;
-  let thread = local.x;
-  let thread_column = thread % ${threadColumns}u;
-  let thread_row = (thread / ${threadColumns}u) * ${block.rows}u;
-  ${repeat(loadsA, (i) => `let p${i} = pixel(min(tile_row0 + (thread + ${i * threads}u) / ${depth}u, ${p.rows - 1}u));`)}
-  ${declareAccumulators(block)}
-  for (var start = 0u; start < ${total}u; start += ${depth}u) {
-    ${repeat(
-      loadsA,
-      (i) => wgsl`{
-      let slot = thread + ${i * threads}u;
-      let k = start + slot % ${depth}u;
-      let tap_index = k / ${p.depth4}u;
-      let t = tap(p${i}, i32(tap_index / ${p.kw}u), i32(tap_index % ${p.kw}u));
-      let value = select(vec4<f32>(), source[u32(max(t, 0)) + k % ${p.depth4}u], t >= 0 && k < ${total}u);
-      #if ${(tileRows * depth) % threads !== 0}if (slot < ${tileRows * depth}u)#endif  { tile_a[(slot / ${depth}u) * ${strideA}u + slot % ${depth}u] = value; }
-    }`,
-    )}
-    ${repeat(
-      loadsB,
-      (i) => wgsl`{
-      let slot = thread + ${i * threads}u;
-#if ${kn}
-      let c4 = slot % ${tileColumns4}u;
-      let row = slot / ${tileColumns4}u;
-      let j = row % 4u;
-      let k = start + row / 4u;
-      let at = row * ${strideB}u + c4;
-#else
-      let column = slot / ${depth}u;
-      let c4 = column / 4u;
-      let j = column % 4u;
-      let k = start + slot % ${depth}u;
-      let at = column * ${strideB}u + slot % ${depth}u;
-#endif
-      let n4 = tile_column0 + c4;
-      let inside = k < ${total}u && n4 < ${p.columns4}u;
-      let w = (k / ${p.depth4}u) * ${p.tapStride}u + (k % ${p.depth4}u) * ${p.weightStride}u + ${p.weightOffset("n4", "j", "0u")};
-      let value = select(vec4<f32>(), weights[select(0u, w, inside)], inside);
-      #if ${(tileColumns * depth) % threads !== 0}if (slot < ${tileColumns * depth}u)#endif  { tile_b[at] = value; }
-    }`,
-    )}
-    workgroupBarrier();
-    for (var k4 = 0u; k4 < ${depth}u; k4++) {
-      ${repeat(block.rows, (r) => `let a${r} = tile_a[(thread_row + ${r}u) * ${strideA}u + k4];`)}
-      ${repeat(4, (j) => repeat(block.vectors, (v) => `let b${j * block.vectors + v} = ${fragmentB(j, v)};`))}
-      ${multiplyAccumulate(p.style, block)}
-    }
-    workgroupBarrier();
-  }
-  let row0 = tile_row0 + thread_row;
-  ${storeTiled(options, p, threadColumns)}
-}`;
-}
-
-/** Fragment v of a tiled block holds columns thread_column + v·threadColumns: store each at its own place. */
-function storeTiled(
-  options: GatherOptions,
-  p: Problem,
-  threadColumns: number,
-): string {
-  const { block } = options.variant;
-  return repeat(block.vectors, (v) => {
-    const one = {
-      ...options,
-      variant: { ...options.variant, block: { rows: block.rows, vectors: 1 } },
-    };
-    const text = storeBlock(one, p).replaceAll(/c(\d+)_0/g, `c$1_${v}`);
-    return `{ let column0 = tile_column0 + thread_column + ${v * threadColumns}u; ${text} }`;
-  });
 }

@@ -8,31 +8,20 @@
  */
 import { wgsl } from "wgsl-preprocessor/wgsl-preprocessor.js";
 import { grid, linearWorkgroup, repeat, storage } from "./common.js";
+import type { RegisterVariant } from "./conv2d-gather.wgsl.js";
 import {
-  forwardIndex,
-  vec4Channels,
-  type ConvGeometry,
-} from "./convolution.js";
-import { declareAccumulators, multiplyAccumulate, type Block } from "./gemm.js";
+  tiledGradWeight,
+  tiledGradWeightWorkgroups,
+  type TiledGradWeightOptions,
+} from "./conv2d-grad-weight-tiled.js";
+import { vec4Channels, type ConvGeometry } from "./convolution.js";
+import type { Tile } from "./gemm-tiled.js";
+import { declareAccumulators, multiplyAccumulate } from "./gemm.js";
 
-export type GradWeightVariant =
-  | {
-      readonly family: "register";
-      readonly block: Block;
-      readonly workgroup: number;
-      readonly splits: number;
-      /** Subgroup size (equal to the workgroup) over which dy is loaded once and broadcast; 0 loads it in every lane. */
-      readonly broadcast: number;
-    }
-  | {
-      readonly family: "tiled";
-      readonly block: Block;
-      readonly tileRows: number;
-      readonly tileColumns: number;
-      /** Pixels per step through workgroup memory. */
-      readonly depth: number;
-      readonly splits: number;
-    };
+/** Either family, with the number of `splits` of K. */
+export type GradWeightVariant = { readonly splits: number } & (
+  RegisterVariant | ({ readonly family: "tiled" } & Tile)
+);
 
 export interface GradWeightOptions {
   readonly geometry: ConvGeometry;
@@ -41,25 +30,20 @@ export interface GradWeightOptions {
 }
 
 interface Problem {
-  readonly pixels: number;
   /** Rows in vec4s (kh·kw·Cin/4) and columns in vec4s. */
   readonly rows4: number;
   readonly columns4: number;
   /** vec4s in one partial matrix. */
   readonly partial4: number;
-  readonly pixelsPerSplit: number;
 }
 
-function problem({ geometry: g, bias, variant }: GradWeightOptions): Problem {
+function problem({ geometry: g, bias }: GradWeightOptions): Problem {
   const { cin4, cout4 } = vec4Channels(g);
-  const pixels = g.n * g.oh * g.ow;
   const rows4 = g.kh * g.kw * cin4;
   return {
-    pixels,
     rows4,
     columns4: cout4,
     partial4: rows4 * 4 * cout4 + (bias ? cout4 : 0),
-    pixelsPerSplit: Math.ceil(pixels / variant.splits),
   };
 }
 
@@ -68,49 +52,64 @@ export function partialWords(options: GradWeightOptions): number {
   return problem(options).partial4 * 4 * options.variant.splits;
 }
 
-function blockCounts(options: GradWeightOptions): {
-  rowBlocks: number;
-  columnBlocks: number;
-} {
+function blockCounts(
+  options: GradWeightOptions,
+  { block }: RegisterVariant,
+): { rowBlocks: number; columnBlocks: number } {
   const { rows4, columns4 } = problem(options);
-  const { variant } = options;
-  const [rows, columns] =
-    variant.family === "register"
-      ? [variant.block.rows / 4, variant.block.vectors]
-      : [variant.tileRows / 4, variant.tileColumns / 4];
   return {
-    rowBlocks: Math.ceil(rows4 / rows),
-    columnBlocks: Math.ceil(columns4 / columns),
+    rowBlocks: Math.ceil(rows4 / (block.rows / 4)),
+    columnBlocks: Math.ceil(columns4 / block.vectors),
   };
 }
 
-function workgroupsOf(options: GradWeightOptions): number {
-  const { rowBlocks, columnBlocks } = blockCounts(options);
-  const { variant } = options;
-  return variant.family === "register"
-    ? Math.ceil(rowBlocks / variant.workgroup) * variant.splits * columnBlocks
-    : rowBlocks * columnBlocks * variant.splits;
+function registerWorkgroups(
+  options: GradWeightOptions,
+  variant: RegisterVariant,
+): number {
+  const { rowBlocks, columnBlocks } = blockCounts(options, variant);
+  const { workgroup } = variant;
+  return (
+    Math.ceil(rowBlocks / workgroup) * options.variant.splits * columnBlocks
+  );
+}
+
+function tiledOptions(
+  options: GradWeightOptions,
+  tile: Tile,
+): TiledGradWeightOptions {
+  const { geometry, bias, variant } = options;
+  return {
+    geometry,
+    bias,
+    tile,
+    splits: variant.splits,
+    store: (row4, column) => store(options, problem(options), row4, column),
+  };
 }
 
 export function conv2dGradWeightGrid(
   options: GradWeightOptions,
 ): [number, number, number] {
-  return grid(workgroupsOf(options));
+  const { variant } = options;
+  return grid(
+    variant.family === "tiled"
+      ? tiledGradWeightWorkgroups(tiledOptions(options, variant))
+      : registerWorkgroups(options, variant),
+  );
 }
 
 export function conv2dGradWeight(options: GradWeightOptions): string {
   const { variant } = options;
-  const header = [
-    variant.family === "register" && variant.broadcast > 0
-      ? "enable subgroups;"
-      : "",
+  const bindings = [
     storage(0, "read", "x"),
     storage(1, "read", "dy"),
     storage(2, "read_write", "partials"),
   ].join("\n");
-  return variant.family === "register"
-    ? header + registerKernel(options, variant)
-    : header + forwardIndex(options.geometry) + tiledKernel(options, variant);
+  if (variant.family === "tiled")
+    return bindings + tiledGradWeight(tiledOptions(options, variant));
+  const enable = variant.broadcast > 0 ? "enable subgroups;" : "";
+  return `${enable}\n${bindings}${registerKernel(options, variant)}`;
 }
 
 /** Stores rows 4·(row4)+0…3 of each fragment, columns `column(v)`, and the bias row. */
@@ -149,7 +148,7 @@ const longestSegment = 64;
 /** K cut into segments of one output row each, and a segment into steps of `together` pixels. */
 function segmentsOf(
   { geometry: { n, oh, ow } }: GradWeightOptions,
-  { block, broadcast }: Extract<GradWeightVariant, { family: "register" }>,
+  { block, broadcast }: RegisterVariant,
 ) {
   const together = broadcast > 0 ? Math.floor(broadcast / block.vectors) : 1;
   const steps = Math.ceil(Math.min(ow, longestSegment) / together);
@@ -165,13 +164,14 @@ function segmentsOf(
 
 function registerKernel(
   options: GradWeightOptions,
-  variant: Extract<GradWeightVariant, { family: "register" }>,
+  variant: RegisterVariant,
 ): string {
-  const { block, workgroup, splits, broadcast } = variant;
+  const { block, workgroup, broadcast } = variant;
+  const { splits } = options.variant;
   const p = problem(options);
   const g = options.geometry;
   const { cin4 } = vec4Channels(g);
-  const { rowBlocks, columnBlocks } = blockCounts(options);
+  const { rowBlocks, columnBlocks } = blockCounts(options, variant);
   const segments = segmentsOf(options, variant);
   const perSplit = Math.ceil(segments.total / splits);
   const quads = block.rows / 4;
@@ -190,7 +190,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
 #endif
 ) {
   // A workgroup's lanes share the columns and the split, so that they read the same dy; they differ in rows.
-  let index = ${linearWorkgroup(workgroupsOf(options))};
+  let index = ${linearWorkgroup(registerWorkgroups(options, variant))};
   let column0 = (index % ${columnBlocks}u) * ${block.vectors}u;
   let task = index / ${columnBlocks}u;
   let split = task / ${Math.ceil(rowBlocks / workgroup)}u;
@@ -242,83 +242,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
     }
   }
   ${store(options, p, (q) => `(row0 + ${q}u)`, column)}
-}`;
-}
-
-function tiledKernel(
-  options: GradWeightOptions,
-  {
-    block,
-    tileRows,
-    tileColumns,
-    depth,
-  }: Extract<GradWeightVariant, { family: "tiled" }>,
-): string {
-  const p = problem(options);
-  const { cin4 } = vec4Channels(options.geometry);
-  const { kw } = options.geometry;
-  const { rowBlocks, columnBlocks } = blockCounts(options);
-  const quads = block.rows / 4;
-  const threadColumns = tileColumns / (4 * block.vectors);
-  const threadRows = tileRows / block.rows;
-  const threads = threadRows * threadColumns;
-  const [rows4, columns4] = [tileRows / 4, tileColumns / 4];
-  const column = (v: number) =>
-    `(tile_column0 + thread_column + ${v * threadColumns}u)`;
-  const row4 = (q: number) => `(tile_row0 + thread_row + ${q * threadRows}u)`;
-  const load = (count: number, body: (slot: string) => string) =>
-    repeat(Math.ceil(count / threads), (i) => {
-      const guard =
-        (i + 1) * threads > count
-          ? `if (thread + ${i * threads}u < ${count}u)`
-          : "";
-      return `${guard} { let slot = thread + ${i * threads}u; ${body("slot")} }`;
-    });
-  return wgsl`
-var<workgroup> tile_a: array<vec4<f32>, ${depth * rows4}>;
-var<workgroup> tile_b: array<vec4<f32>, ${depth * columns4}>;
-
-@compute @workgroup_size(${threads})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
-  let index = ${linearWorkgroup(workgroupsOf(options))};
-  let tile_column0 = (index % ${columnBlocks}u) * ${columns4}u;
-  let tile_row0 = ((index / ${columnBlocks}u) % ${rowBlocks}u) * ${rows4}u;
-  let split = index / ${columnBlocks * rowBlocks}u;
-  let thread = local.x;
-  let thread_column = thread % ${threadColumns}u;
-  let thread_row = thread / ${threadColumns}u;
-  let first_rows = tile_row0 == 0u && thread_row == 0u;
-  ${declareAccumulators(block)}
-  ${repeat(block.vectors, (v) => `var bias${v} = vec4<f32>();`)}
-  let begin = split * ${p.pixelsPerSplit}u;
-  let end = min(begin + ${p.pixelsPerSplit}u, ${p.pixels}u);
-  // The trip count is the same for every workgroup, so that the barriers stay in uniform control flow.
-  for (var step = 0u; step < ${Math.ceil(p.pixelsPerSplit / depth)}u; step++) {
-    let start = begin + step * ${depth}u;
-    ${load(
-      depth * rows4,
-      () => `let m = start + slot / ${rows4}u;
-      let q = min(tile_row0 + slot % ${rows4}u, ${p.rows4 - 1}u);
-      let t = tap(pixel(min(m, ${p.pixels - 1}u)), i32(q / ${cin4 * kw}u), i32((q / ${cin4}u) % ${kw}u));
-      tile_a[slot] = select(vec4<f32>(), x[u32(max(t, 0)) + q % ${cin4}u], t >= 0 && m < end);`,
-    )}
-    ${load(
-      depth * columns4,
-      () => `let m = start + slot / ${columns4}u;
-      let c4 = tile_column0 + slot % ${columns4}u;
-      tile_b[slot] = select(vec4<f32>(), dy[min(m, ${p.pixels - 1}u) * ${p.columns4}u + min(c4, ${p.columns4 - 1}u)], m < end && c4 < ${p.columns4}u);`,
-    )}
-    workgroupBarrier();
-    for (var k = 0u; k < ${depth}u; k++) {
-      ${repeat(quads, (q) => `let a${q} = tile_a[k * ${rows4}u + thread_row + ${q * threadRows}u];`)}
-      ${repeat(block.vectors, (v) => `let b${v} = tile_b[k * ${columns4}u + thread_column + ${v * threadColumns}u];`)}
-      ${multiplyAccumulate("mn", block)}
-#if ${options.bias}
-      ${repeat(block.vectors, (v) => `bias${v} += b${v};`)}
-#endif
-    }
-    workgroupBarrier();
-  }
-  ${store(options, p, row4, column)}
 }`;
 }

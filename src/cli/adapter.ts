@@ -1,4 +1,4 @@
-/** Says which adapter a command runs on, and loudly so when it is a CPU. */
+/** Says which adapter a command runs on, loudly so when it is a CPU, and what the adapter is asked to measure first. */
 import type { Device } from "../engine/device.js";
 import type { Output } from "./output.js";
 
@@ -13,4 +13,15 @@ export function announceAdapter(
         "resnet8 and larger; 'tarnish doctor' says what to do.",
     );
   }
+}
+
+/** Says so when kernels have to be measured, which takes seconds, once per adapter and shape. */
+export function announceTuning({ tuner }: Device, output: Output): void {
+  if (!tuner) return;
+  tuner.onMeasure = (_problem, done, total) => {
+    if (done === 0)
+      output.print(
+        `measuring kernels for ${total} convolutions, once on this adapter (--no-tune chooses by rule)`,
+      );
+  };
 }

@@ -207,6 +207,11 @@ export const commonOptions = {
       "--adapter <name>",
       "auto, hardware, software, or part of an adapter's name",
     ).default("auto"),
+  tune: () =>
+    new Option(
+      "--no-tune",
+      "choose kernels by rule instead of measuring them on the GPU",
+    ),
   json: () =>
     new Option(
       "--json",

@@ -15,9 +15,10 @@ import { create, globals } from "webgpu";
 import { AdapterError } from "./errors.js";
 import type { AdapterChoice, FoundAdapter } from "./device.js";
 
-/** Dawn hides f16 on NVIDIA's Vulkan driver and tensor cores everywhere unless asked. */
+/** Dawn hides f16 on NVIDIA's Vulkan driver and tensor cores everywhere unless asked, and rounds timestamps to 100 µs. */
 const dawnFlags = [
   "enable-dawn-features=vulkan_enable_f16_on_nvidia,allow_unsafe_apis",
+  "disable-dawn-features=timestamp_quantization",
 ];
 
 const require = createRequire(import.meta.url);

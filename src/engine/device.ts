@@ -8,7 +8,8 @@ import {
   KernelError,
   OutOfMemoryError,
 } from "./errors.js";
-import type { Dispatch, KernelTarget } from "./graph.js";
+import type { Dispatch, Graph, KernelTarget } from "./graph.js";
+import { type KernelStore, Tuner } from "./tuning.js";
 
 /** How to choose an adapter: by kind, or by a part of its name. */
 export type AdapterChoice = "auto" | "hardware" | "software" | (string & {});
@@ -45,6 +46,8 @@ export class Device {
   readonly #staging = new Map<number, GPUBuffer[]>();
   #failure: Error | undefined;
   #destroyed = false;
+  /** Measures kernel variants before a plan first uses them; without it they are chosen by rule. */
+  tuner: Tuner | undefined;
 
   private constructor(
     readonly gpu: GPUDevice,
@@ -98,10 +101,23 @@ export class Device {
     const { subgroupMinSize: size, subgroupMaxSize } = info;
     const subgroup =
       gpu.features.has("subgroups") && size === subgroupMaxSize ? size : 0;
-    const target: KernelTarget = isSoftware
-      ? { family: "register", parallelism: 16, subgroup }
-      : { family: "tiled", parallelism: 512, subgroup };
+    const limitsOfWorkgroups = {
+      workgroupBytes: gpu.limits.maxComputeWorkgroupStorageSize,
+      invocations: gpu.limits.maxComputeInvocationsPerWorkgroup,
+    };
+    const target: KernelTarget = {
+      ...(isSoftware
+        ? { family: "register", parallelism: 16 }
+        : { family: "tiled", parallelism: 264 }),
+      subgroup,
+      limits: limitsOfWorkgroups,
+    };
     return new Device(gpu, name, source, isSoftware, target);
+  }
+
+  /** The target with the kernels chosen that suit this adapter and the graph. */
+  tunedTarget(graph: Graph): Promise<KernelTarget> {
+    return this.tuner?.tune(graph, this.target) ?? Promise.resolve(this.target);
   }
 
   #fail(error: Error): void {
@@ -284,6 +300,14 @@ export class Device {
   }
 }
 
+export interface OpenOptions {
+  /**
+   * Whether to measure kernel variants on a hardware adapter before their first use, and to remember the fastest on this
+   * machine (default). Software adapters always choose by rule.
+   */
+  readonly tune?: boolean;
+}
+
 /**
  * Opens a device: in Node through Dawn (npm `webgpu`) with a software adapter as the last resort, elsewhere through
  * `navigator.gpu`.
@@ -292,22 +316,49 @@ export class Device {
  */
 export async function openDevice(
   choice: AdapterChoice = "auto",
+  { tune = true }: OpenOptions = {},
 ): Promise<Device> {
-  if (
+  const inNode =
     typeof process !== "undefined" &&
-    process.versions.node &&
-    !("Deno" in globalThis)
-  ) {
-    // Spelled as a variable so that bundlers for the web leave it alone.
-    const nodeAdapter = "./adapter-node.js";
-    const { findAdapter } = (await import(
-      /* @vite-ignore */ nodeAdapter
-    )) as typeof import("./adapter-node.js");
-    return Device.open(await findAdapter(choice));
-  }
+    Boolean(process.versions.node) &&
+    !("Deno" in globalThis);
+  const device = await Device.open(
+    inNode ? await findInNode(choice) : await findInBrowser(),
+  );
+  if (tune && !device.isSoftware)
+    device.tuner = new Tuner(
+      device,
+      await openStore(inNode, device.adapterName),
+    );
+  return device;
+}
+
+// Modules for Node are named by variables so that bundlers for the web leave them alone.
+async function findInNode(choice: AdapterChoice): Promise<FoundAdapter> {
+  const module = "./adapter-node.js";
+  const { findAdapter } = (await import(
+    /* @vite-ignore */ module
+  )) as typeof import("./adapter-node.js");
+  return findAdapter(choice);
+}
+
+async function findInBrowser(): Promise<FoundAdapter> {
   const adapter = await navigator.gpu.requestAdapter({
     powerPreference: "high-performance",
   });
   if (!adapter) throw new AdapterError("this browser offers no WebGPU adapter");
-  return Device.open({ adapter, source: "navigator.gpu" });
+  return { adapter, source: "navigator.gpu" };
+}
+
+async function openStore(
+  inNode: boolean,
+  adapterName: string,
+): Promise<KernelStore> {
+  const node = "./node-kernel-store.js";
+  const { kernelStore } = inNode
+    ? ((await import(
+        /* @vite-ignore */ node
+      )) as typeof import("./node-kernel-store.js"))
+    : await import("./browser-kernel-store.js");
+  return kernelStore(adapterName);
 }

@@ -26,6 +26,8 @@ export interface Dispatch {
   readonly wgsl: string;
   readonly bindings: readonly Binding[];
   readonly workgroups: readonly [number, number, number];
+  /** Where there is a choice of kernels: for which problem it was made, and the name of the variant that runs. */
+  readonly choice?: { readonly problem: string; readonly variant: string };
 }
 
 /** What an op may ask while it turns itself into dispatches. */
@@ -43,8 +45,15 @@ export interface KernelTarget {
   readonly family: "register" | "tiled";
   /** Lanes of a subgroup where its size is fixed and subgroups are offered, else 0. */
   readonly subgroup: number;
-  /** About how many invocations keep the adapter busy; bounds how far reductions are split. */
+  /** About how many workgroups the adapter works on at a time; decides tile sizes and how far reductions are split. */
   readonly parallelism: number;
+  /** Most workgroup memory and invocations that a workgroup may have. */
+  readonly limits: {
+    readonly workgroupBytes: number;
+    readonly invocations: number;
+  };
+  /** Variants by problem, as the tuner measured them or a record has them; the others are chosen by rule. */
+  readonly kernels?: ReadonlyMap<string, string>;
 }
 
 /** An op: shape rule, lowering to kernels, and gradient. `A` is its attributes' type. */
@@ -53,6 +62,8 @@ export interface OpDefinition<A> {
   /** Shape rule. Throws ShapeError for inputs that do not fit. */
   infer(inputs: readonly Tensor[], attributes: A): readonly OutputSpec[];
   lower(node: Node<A>, lowering: Lowering): void;
+  /** Names of the kernel variants that are worth measuring for a node, where there is a choice. */
+  variants?(node: Node<A>, target: KernelTarget): readonly string[];
   /**
    * Appends the backward ops and returns the gradient of each input (undefined where none flows).
    * `needed[i]` says whether the gradient of input i is wanted at all.

@@ -1,5 +1,10 @@
 /** tarnish/engine: a small WebGPU training engine. See docs/engine.md for a ten-line example. */
-export { type AdapterChoice, Device, openDevice } from "./device.js";
+export {
+  type AdapterChoice,
+  Device,
+  openDevice,
+  type OpenOptions,
+} from "./device.js";
 export * from "./errors.js";
 export {
   type Augmentation,
@@ -25,3 +30,4 @@ export type { BatchSource } from "./batch.js";
 export { Evaluation, type EvaluationResult } from "./evaluation.js";
 export { Session, type SessionOptions, type TrainStep } from "./session.js";
 export type { Shape, Tensor } from "./tensor.js";
+export { type KernelRecord, type KernelStore, Tuner } from "./tuning.js";

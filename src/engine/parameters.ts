@@ -235,13 +235,17 @@ function hashName(name: string): number {
   return hash >>> 0;
 }
 
-/** For each value in PyTorch's order O,I,H,W its index in the padded GPU layout `[kh][kw][Cin][Cout]`. */
-function* gpuIndices({
-  shape: [kh, kw, cin, cout],
-  layout,
-}: ParameterSpec): Generator<number> {
+/**
+ * For each value in PyTorch's order O,I,H,W its index in the padded GPU layout `[kh][kw][Cin][Cout]`. A checkpoint moves
+ * every weight through here, so this is a plain loop.
+ */
+function forEachIndex(
+  { shape: [kh, kw, cin, cout], layout }: ParameterSpec,
+  visit: (torch: number, gpu: number) => void,
+): void {
+  let torch = 0;
   if (layout === "vector") {
-    for (let c = 0; c < cout; c++) yield c;
+    while (torch < cout) visit(torch, torch++);
     return;
   }
   const [cinPadded, coutPadded] = [pad4(cin), pad4(cout)];
@@ -249,7 +253,7 @@ function* gpuIndices({
     for (let i = 0; i < cin; i++)
       for (let y = 0; y < kh; y++)
         for (let x = 0; x < kw; x++)
-          yield ((y * kw + x) * cinPadded + i) * coutPadded + o;
+          visit(torch++, ((y * kw + x) * cinPadded + i) * coutPadded + o);
 }
 
 /** PyTorch's layout → the padded GPU layout. */
@@ -264,8 +268,9 @@ export function toGpuLayout(
     );
   }
   const padded = new Float32Array(bytesOf(spec) / 4);
-  let from = 0;
-  for (const to of gpuIndices(spec)) padded[to] = data[from++]!;
+  forEachIndex(spec, (torch, gpu) => {
+    padded[gpu] = data[torch]!;
+  });
   return padded;
 }
 
@@ -275,7 +280,8 @@ export function fromGpuLayout(
   padded: Float32Array,
 ): Float32Array {
   const data = new Float32Array(spec.torchShape.reduce((a, b) => a * b, 1));
-  let to = 0;
-  for (const from of gpuIndices(spec)) data[to++] = padded[from]!;
+  forEachIndex(spec, (torch, gpu) => {
+    data[torch] = padded[gpu]!;
+  });
   return data;
 }

@@ -4,10 +4,11 @@
  */
 import type { Device } from "./device.js";
 import { ShapeError } from "./errors.js";
-import type { Dispatch, Graph, KernelTarget, Lowering } from "./graph.js";
+import type { Dispatch, Graph, KernelTarget } from "./graph.js";
 import { planMemory } from "./memory-plan.js";
 import type { ParameterStore, Slice } from "./parameters.js";
 import { bytesOf, type Tensor } from "./tensor.js";
+import { type KernelRecord, lowerNode } from "./tuning.js";
 
 /** Buffers by the name of the resource tensor that stands for them. */
 export type Resources = ReadonlyMap<string, GPUBuffer>;
@@ -45,14 +46,7 @@ export class BufferPool {
 
 /** Lowers every node; scratch tensors belong to the graph so that the memory plan sees them. */
 export function lower(graph: Graph, target: KernelTarget): Dispatch[] {
-  const dispatches: Dispatch[] = [];
-  const lowering: Lowering = {
-    target,
-    scratch: (label, words) => graph.temporary(label, words),
-    emit: (dispatch) => dispatches.push(dispatch),
-  };
-  for (const node of graph.nodes) node.op.lower(node, lowering);
-  return dispatches;
+  return graph.nodes.flatMap((node) => lowerNode(graph, node, target));
 }
 
 interface Command {
@@ -67,7 +61,7 @@ export interface PlanOptions {
   readonly pool: BufferPool;
   /** Tensors that are read after a run. */
   readonly keep?: readonly Tensor[];
-  /** Overrides the device's choice of kernel family (tests run every variant). */
+  /** Overrides the device's choice of kernels: nothing is measured (tests run every variant, resumed runs a record's). */
   readonly target?: KernelTarget;
 }
 
@@ -93,7 +87,8 @@ export class Plan {
   ): Promise<Plan> {
     const { store, resources, pool, keep = [] } = options;
     await store.allocate(device);
-    const dispatches = lower(graph, options.target ?? device.target);
+    const target = options.target ?? (await device.tunedTarget(graph));
+    const dispatches = lower(graph, target);
     const memory = planMemory(dispatches, keep);
     const pipelines = await Promise.all(
       dispatches.map((dispatch) => device.pipeline(dispatch)),
@@ -132,6 +127,14 @@ export class Plan {
       slices,
       planBytes,
       memory.naiveBytes,
+    );
+  }
+
+  /** The variants that run, by the problem that they were chosen for. */
+  get kernels(): KernelRecord {
+    const choices = this.dispatches.flatMap(({ choice }) => choice ?? []);
+    return Object.fromEntries(
+      choices.map(({ problem, variant }) => [problem, variant]),
     );
   }
 

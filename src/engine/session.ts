@@ -23,6 +23,7 @@ import { ParameterStore } from "./parameters.js";
 import { BufferPool, Plan, type Resources } from "./plan.js";
 import { encodeStep, stepBytes, type StepValues } from "./step.js";
 import { dropPadding, pad4, type Tensor } from "./tensor.js";
+import type { KernelRecord } from "./tuning.js";
 
 export interface SessionOptions {
   readonly model: Model;
@@ -35,6 +36,8 @@ export interface SessionOptions {
   readonly seed?: number;
   /** Overrides the kernel family (tests run every variant). */
   readonly target?: KernelTarget;
+  /** A record of kernels to use again (`Session.kernels` of an earlier run); what it lacks is chosen by rule. */
+  readonly kernels?: KernelRecord;
 }
 
 /** What one training step needs to know. Steps and epochs count from 1. */
@@ -61,6 +64,7 @@ export class Session {
   readonly #pool = new BufferPool();
   readonly #resources = new Map<string, GPUBuffer>();
   readonly #plans = new Map<number, Promise<TrainingPlan>>();
+  #kernels: KernelRecord = {};
   #momentumReady = false;
   #last: TrainingPlan | undefined;
 
@@ -194,19 +198,32 @@ export class Session {
     return { plan, logits };
   }
 
-  #compile(
+  async #compile(
     graph: Graph,
     resources: Resources,
     keep: readonly Tensor[],
   ): Promise<Plan> {
-    const { store, options } = this;
-    return Plan.compile(this.device, graph, {
+    const { store, options, device } = this;
+    const target = options.kernels
+      ? {
+          ...(options.target ?? device.target),
+          kernels: new Map(Object.entries(options.kernels)),
+        }
+      : options.target;
+    const plan = await Plan.compile(device, graph, {
       store,
       resources,
       pool: this.#pool,
       keep,
-      ...(options.target && { target: options.target }),
+      ...(target && { target }),
     });
+    this.#kernels = { ...this.#kernels, ...plan.kernels };
+    return plan;
+  }
+
+  /** The kernel variants of all plans so far, by the problem that each was chosen for. */
+  get kernels(): KernelRecord {
+    return this.#kernels;
   }
 
   #writeStep(values: Partial<StepValues>): void {

@@ -279,7 +279,7 @@ function facts(
   return {
     version,
     adapter: device.adapterName,
-    kernels: device.target,
+    kernels: session.kernels,
     classes: dataset.classNames,
     normalisation: { mean: dataset.mean, std: dataset.std },
     dataSha256: datasetSha256(dataset),

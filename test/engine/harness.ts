@@ -28,19 +28,20 @@ export function testDevice(): Promise<Device> {
  * splits and chunks uneven.
  */
 export async function targets(): Promise<(KernelTarget & { name: string })[]> {
-  const { subgroup } = (await testDevice()).target;
+  const { subgroup, limits } = (await testDevice()).target;
   const register = {
     name: "register",
     family: "register",
     parallelism: 5,
     subgroup: 0,
+    limits,
   } as const;
   return [
     register,
     ...(subgroup > 0 && subgroup <= 8
       ? [{ ...register, name: "register, subgroups", subgroup }]
       : []),
-    { name: "tiled", family: "tiled", parallelism: 5, subgroup: 0 },
+    { ...register, name: "tiled", family: "tiled" },
   ];
 }
 

@@ -12,7 +12,7 @@ import {
 } from "../../experiments/settings.js";
 import { defaultStem } from "../../models/options.js";
 import { modelNames } from "../../models/registry.js";
-import { announceAdapter } from "../adapter.js";
+import { announceAdapter, announceTuning } from "../adapter.js";
 import { loadData } from "../data.js";
 import {
   choiceOption,
@@ -35,6 +35,7 @@ type Options = Partial<Omit<TrainSettings, "noiseKind">> & {
   out?: string;
   resume?: boolean;
   overwrite?: boolean;
+  tune: boolean;
   json?: boolean;
 };
 
@@ -202,6 +203,7 @@ export function register(program: Command): void {
     )
     .addOption(commonOptions.overwrite())
     .addOption(commonOptions.adapter())
+    .addOption(commonOptions.tune())
     .addOption(commonOptions.json())
     .addHelpText("after", examples)
     .action(run);
@@ -237,6 +239,7 @@ async function run(options: Options): Promise<void> {
     resume = false,
     overwrite = false,
     json = false,
+    tune,
     noiseKind,
     ...rest
   } = options;
@@ -254,8 +257,9 @@ async function run(options: Options): Promise<void> {
   }
   const dataset = await loadData(settings, { mirror, json }, output);
   checkBatch(rest.batch, dataset.train.count);
-  const device = await openDevice(adapter);
+  const device = await openDevice(adapter, { tune });
   announceAdapter(device, output);
+  announceTuning(device, output);
   const summary = await watchedRun(
     {
       device,

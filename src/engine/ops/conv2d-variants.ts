@@ -1,11 +1,30 @@
-/** Which kernel variant a convolution runs, by rule: by the adapter's family and the problem's shape. */
+/**
+ * Which kernel variant a convolution runs: what the target's record says of this shape, else a rule by the adapter's
+ * family and the shape. The candidates are what the tuner measures.
+ */
+import type { ConvPass } from "../../../shaders/conv2d-gather.wgsl.js";
 import type { GradWeightVariant } from "../../../shaders/conv2d-grad-weight.wgsl.js";
 import type { GatherVariant } from "../../../shaders/conv2d-gather.wgsl.js";
 import {
   vec4Channels,
   type ConvGeometry,
 } from "../../../shaders/convolution.js";
+import { maxTaps } from "../../../shaders/conv2d-gather-tiled.js";
+import {
+  tileBytes,
+  tileLayout,
+  type Tile,
+} from "../../../shaders/gemm-tiled.js";
 import type { KernelTarget } from "../graph.js";
+import { parseGatherVariant, parseGradWeightVariant } from "./variant-names.js";
+
+/** Names a shape and a pass in records of tuned kernels: `forward n128 32x32x64 k3x3 s1 p1 o64`. */
+export function convKey(
+  pass: ConvPass | "gradWeight",
+  { n, h, w, cin, kh, kw, stride, padding, cout }: ConvGeometry,
+): string {
+  return `${pass} n${n} ${h}x${w}x${cin} k${kh}x${kw} s${stride} p${padding} o${cout}`;
+}
 
 /** Vec4 columns per invocation: 2 where they divide evenly, so that no column is computed twice. */
 function vectorsFor(columns4: number): number {
@@ -20,85 +39,214 @@ function lanesOf({ subgroup }: KernelTarget): {
   return { workgroup: subgroup || 8, broadcast: subgroup };
 }
 
-/** Forward and input gradient: `rows` pixels by `columns4` vec4s of channels. */
+function tiled(
+  tileRows: number,
+  tileColumns: number,
+  depth: number,
+  [rows, columns]: readonly [number, number],
+  doubleBuffer = false,
+  unroll = depth,
+): { readonly family: "tiled" } & Tile {
+  const block = { rows, vectors: columns / 4 };
+  return {
+    family: "tiled",
+    tileRows,
+    tileColumns,
+    depth,
+    block,
+    doubleBuffer,
+    unroll,
+  };
+}
+
+/** Fits every adapter: 64 invocations and 5 KiB, where WebGPU promises 256 and 16. */
+const smallestTile = tiled(32, 32, 16, [4, 4]);
+
+/** How the second tile's memory runs. */
+const secondTile = { forward: "tile", gradInput: "k" } as const;
+
+/** Whether the tiled family can run a gather. */
+function canTile({ family }: KernelTarget, { kh, kw }: ConvGeometry): boolean {
+  return family === "tiled" && Math.max(kh, kw) <= maxTaps;
+}
+
+/** The GEMM that a gather is: rows, columns in vec4s, K in vec4s. */
+function gatherSize(pass: ConvPass, g: ConvGeometry) {
+  const { cin4, cout4 } = vec4Channels(g);
+  const taps = g.kh * g.kw;
+  return pass === "forward"
+    ? { rows: g.n * g.oh * g.ow, columns4: cout4, depth4: taps * cin4 }
+    : { rows: g.n * g.h * g.w, columns4: cin4, depth4: taps * cout4 };
+}
+
+/** Forward and input gradient. */
 export function gatherVariant(
   target: KernelTarget,
-  rows: number,
-  columns4: number,
+  pass: ConvPass,
+  geometry: ConvGeometry,
 ): GatherVariant {
-  if (target.family === "register") {
+  const recorded = target.kernels?.get(convKey(pass, geometry));
+  const variant = recorded ? parseGatherVariant(recorded) : undefined;
+  const usable =
+    variant?.family === "tiled"
+      ? canTile(target, geometry) &&
+        fits(target, variant, "k", secondTile[pass])
+      : variant;
+  return variant && usable ? variant : gatherRule(target, pass, geometry);
+}
+
+function gatherRule(
+  target: KernelTarget,
+  pass: ConvPass,
+  geometry: ConvGeometry,
+): GatherVariant {
+  const { rows, columns4 } = gatherSize(pass, geometry);
+  if (!canTile(target, geometry))
     return {
       family: "register",
       block: { rows: 4, vectors: vectorsFor(columns4) },
       ...lanesOf(target),
     };
-  }
-  const wide = columns4 > 16 && rows >= 128 * target.parallelism;
-  return wide
-    ? {
-        family: "tiled",
-        block: { rows: 8, vectors: 2 },
-        tileRows: 128,
-        tileColumns: 128,
-        depth: 2,
-      }
-    : {
-        family: "tiled",
-        block: { rows: 4, vectors: 1 },
-        tileRows: 64,
-        tileColumns: 64,
-        depth: 4,
-      };
+  const byRule = [
+    ...(columns4 > 16
+      ? [tiled(128, 128, 16, [8, 8]), tiled(64, 128, 16, [8, 8])]
+      : [tiled(128, 64, 16, [8, 8])]),
+    tiled(64, 64, 16, [8, 8]),
+    smallestTile,
+  ].filter((tile) => fits(target, tile, "k", secondTile[pass]));
+  const workgroups = ({ tileRows, tileColumns }: Tile) =>
+    Math.ceil(rows / tileRows) * Math.ceil((columns4 * 4) / tileColumns);
+  return (
+    byRule.find((tile) => workgroups(tile) >= target.parallelism) ??
+    byRule.at(-1)!
+  );
 }
 
-/** Weight gradient: split over the pixels until the adapter is busy, but not below 32 pixels a split. */
+/** Weight gradient: split over the pixels until the adapter is busy. */
 export function gradWeightVariant(
+  target: KernelTarget,
+  geometry: ConvGeometry,
+): GradWeightVariant {
+  const recorded = target.kernels?.get(convKey("gradWeight", geometry));
+  const variant = recorded ? parseGradWeightVariant(recorded) : undefined;
+  const usable =
+    variant?.family === "tiled"
+      ? fits(target, variant, "tile", "tile")
+      : variant;
+  return variant && usable ? variant : gradWeightRule(target, geometry);
+}
+
+function gradWeightRule(
   target: KernelTarget,
   geometry: ConvGeometry,
 ): GradWeightVariant {
   const { cin4, cout4 } = vec4Channels(geometry);
   const pixels = geometry.n * geometry.oh * geometry.ow;
   const rows4 = geometry.kh * geometry.kw * cin4;
-  const splitsFor = (tasks: number, perSplit: number) =>
-    Math.max(
-      1,
-      Math.min(
-        Math.ceil(target.parallelism / tasks),
-        Math.ceil(pixels / perSplit),
-      ),
-    );
   if (target.family === "register") {
     const lanes = lanesOf(target);
     const block = { rows: 8, vectors: vectorsFor(cout4) };
     const tasks =
       Math.ceil(rows4 / (2 * lanes.workgroup)) *
       Math.ceil(cout4 / block.vectors);
-    return {
-      family: "register",
-      block,
-      ...lanes,
-      splits: splitsFor(tasks, 64),
-    };
+    const splits = Math.max(
+      1,
+      Math.min(Math.ceil(target.parallelism / tasks), Math.ceil(pixels / 64)),
+    );
+    return { family: "register", block, ...lanes, splits };
   }
-  const large = rows4 * 4 >= 512 && cout4 * 4 >= 128;
-  const tile = large ? 128 : 64;
-  const tasks = Math.ceil((rows4 * 4) / tile) * Math.ceil((cout4 * 4) / tile);
-  const splits = splitsFor(tasks, 256);
-  return large
-    ? {
-        family: "tiled",
-        block: { rows: 8, vectors: 2 },
-        tileRows: tile,
-        tileColumns: tile,
-        depth: 8,
-        splits,
-      }
-    : {
-        family: "tiled",
-        block: { rows: 4, vectors: 1 },
-        tileRows: tile,
-        tileColumns: tile,
-        depth: 16,
-        splits,
-      };
+  const tile = [
+    ...(rows4 >= 128 && cout4 >= 32
+      ? [tiled(128, 128, 16, [16, 8]), tiled(128, 128, 16, [8, 8])]
+      : []),
+    tiled(64, 64, 16, [8, 8]),
+    smallestTile,
+  ].find((tile) => fits(target, tile, "tile", "tile"))!;
+  return { ...tile, splits: bestSplits(target, tile, geometry) };
+}
+
+/**
+ * How far to split K. With `parallelism` workgroups at work at a time, S splits of T tiles take ⌈T·S / parallelism⌉ rounds
+ * of ⌈pixels / S⌉ each; and every split writes and reads a partial matrix, which costs about as much as `partialCost`
+ * pixels of its products. At least 256 pixels a split.
+ */
+export function bestSplits(
+  target: KernelTarget,
+  { tileRows, tileColumns, depth }: Tile,
+  geometry: ConvGeometry,
+): number {
+  const partialCost = 32;
+  const { cin4, cout4 } = vec4Channels(geometry);
+  const pixels = geometry.n * geometry.oh * geometry.ow;
+  const rows = geometry.kh * geometry.kw * cin4 * 4;
+  const tiles =
+    Math.ceil(rows / tileRows) * Math.ceil((cout4 * 4) / tileColumns);
+  let best = { splits: 1, cost: Infinity };
+  const most = Math.min(256, Math.max(1, Math.floor(pixels / 256)));
+  for (let splits = 1; splits <= most; splits++) {
+    const chunk = Math.ceil(pixels / depth / splits) * depth;
+    const cost =
+      Math.ceil((tiles * splits) / target.parallelism) * (chunk + partialCost) +
+      (tiles * splits * partialCost) / target.parallelism;
+    if (cost < best.cost * 0.999) best = { splits, cost };
+  }
+  return best.splits;
+}
+
+/** Whether the adapter can run a tile whose loaders read along these directions. */
+function fits(
+  { limits }: KernelTarget,
+  tile: Tile,
+  a: "k" | "tile",
+  b: "k" | "tile",
+): boolean {
+  return (
+    tileLayout(tile).threads <= limits.invocations &&
+    tileBytes(tile, { along: a }, { along: b }) <= limits.workgroupBytes
+  );
+}
+
+/** Tiles worth measuring, by what was fastest on GPUs: all unrolled, most with 8×8 results an invocation. */
+function tiles(columns4: number): ({ readonly family: "tiled" } & Tile)[] {
+  return columns4 > 16
+    ? [
+        tiled(128, 128, 16, [8, 8]),
+        tiled(128, 128, 16, [16, 8]),
+        tiled(64, 128, 16, [8, 8]),
+        tiled(64, 128, 8, [16, 8]),
+        tiled(128, 64, 16, [8, 8]),
+        tiled(64, 64, 16, [8, 8]),
+      ]
+    : [
+        tiled(128, 64, 16, [8, 8]),
+        tiled(128, 64, 8, [16, 8]),
+        tiled(64, 64, 16, [8, 8]),
+        tiled(64, 64, 16, [8, 4]),
+        tiled(64, 64, 8, [8, 8], true),
+      ];
+}
+
+/** Variants to measure for forward and input gradient. */
+export function gatherCandidates(
+  target: KernelTarget,
+  pass: ConvPass,
+  geometry: ConvGeometry,
+): GatherVariant[] {
+  if (!canTile(target, geometry)) return [gatherRule(target, pass, geometry)];
+  const { columns4 } = gatherSize(pass, geometry);
+  return tiles(columns4).filter((tile) =>
+    fits(target, tile, "k", secondTile[pass]),
+  );
+}
+
+/** Variants to measure for the weight gradient. */
+export function gradWeightCandidates(
+  target: KernelTarget,
+  geometry: ConvGeometry,
+): GradWeightVariant[] {
+  if (target.family === "register") return [gradWeightRule(target, geometry)];
+  const { cout4 } = vec4Channels(geometry);
+  return tiles(cout4)
+    .filter((tile) => fits(target, tile, "tile", "tile"))
+    .map((tile) => ({ ...tile, splits: bestSplits(target, tile, geometry) }));
 }

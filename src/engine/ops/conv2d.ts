@@ -21,10 +21,23 @@ import {
 } from "../../../shaders/convolution.js";
 import { sumPartials } from "../../../shaders/sum-partials.wgsl.js";
 import { ShapeError } from "../errors.js";
-import type { Binding, Dispatch, Node, OpDefinition } from "../graph.js";
+import type {
+  Binding,
+  Dispatch,
+  KernelTarget,
+  Node,
+  OpDefinition,
+} from "../graph.js";
 import { formatShape, type Shape, type Tensor } from "../tensor.js";
-import { gatherVariant, gradWeightVariant } from "./conv2d-variants.js";
+import {
+  convKey,
+  gatherCandidates,
+  gatherVariant,
+  gradWeightCandidates,
+  gradWeightVariant,
+} from "./conv2d-variants.js";
 import { reluGrad } from "./relu.js";
+import { variantName } from "./variant-names.js";
 
 export interface Conv2dAttributes {
   readonly stride: number;
@@ -57,14 +70,22 @@ function geometryOf(
 }
 
 function gatherDispatch(
+  target: KernelTarget,
   label: string,
-  options: GatherOptions,
+  problem: Omit<GatherOptions, "variant">,
   inputs: readonly Tensor[],
   output: Tensor,
 ): Dispatch {
+  const { pass, geometry } = problem;
+  const variant = gatherVariant(target, pass, geometry);
+  const options: GatherOptions = { ...problem, variant };
   const reads = inputs.map((tensor): Binding => ({ tensor, access: "read" }));
   return {
     label,
+    choice: {
+      problem: convKey(pass, geometry),
+      variant: variantName(variant),
+    },
     wgsl: conv2dGather(options),
     bindings: [...reads, { tensor: output, access: "write" }],
     workgroups: conv2dGatherGrid(options),
@@ -99,14 +120,18 @@ export const conv2d: OpDefinition<Conv2dAttributes> = {
   lower({ inputs, outputs, attributes }, { target, emit }) {
     const [x, weights, bias] = inputs;
     const geometry = simplify(geometryOf(x!.shape, weights!.shape, attributes));
-    const rows = geometry.n * geometry.oh * geometry.ow;
-    const options: GatherOptions = {
+    const problem = {
       geometry,
       pass: "forward",
       epilogue: { bias: bias !== undefined, relu: attributes.relu ?? false },
-      variant: gatherVariant(target, rows, vec4Channels(geometry).cout4),
-    };
-    emit(gatherDispatch("conv2d forward", options, inputs, outputs[0]!));
+    } as const;
+    const label = "conv2d forward";
+    emit(gatherDispatch(target, label, problem, inputs, outputs[0]!));
+  },
+  variants({ inputs, attributes }, target) {
+    const [x, weights] = inputs;
+    const geometry = simplify(geometryOf(x!.shape, weights!.shape, attributes));
+    return gatherCandidates(target, "forward", geometry).map(variantName);
   },
   backward(graph, node, [dy], needed) {
     const [x, weights, bias] = node.inputs as [
@@ -152,17 +177,22 @@ export const conv2dGradInput: OpDefinition<GradInputAttributes> = {
     const geometry = simplify(
       geometryOf(attributes.input, inputs[1]!.shape, attributes),
     );
-    const rows = geometry.n * geometry.h * geometry.w;
-    const options: GatherOptions = {
+    const problem = {
       geometry,
       pass: "gradInput",
       epilogue: {
         addend: attributes.addend ?? false,
         mask: attributes.mask ?? false,
       },
-      variant: gatherVariant(target, rows, vec4Channels(geometry).cin4),
-    };
-    emit(gatherDispatch("conv2d input gradient", options, inputs, outputs[0]!));
+    } as const;
+    const label = "conv2d input gradient";
+    emit(gatherDispatch(target, label, problem, inputs, outputs[0]!));
+  },
+  variants({ inputs, attributes }, target) {
+    const geometry = simplify(
+      geometryOf(attributes.input, inputs[1]!.shape, attributes),
+    );
+    return gatherCandidates(target, "gradInput", geometry).map(variantName);
   },
 };
 
@@ -198,6 +228,10 @@ export const conv2dGradWeightOp: OpDefinition<GradWeightAttributes> = {
     const partials = scratch("weight gradient partials", partialWords(options));
     emit({
       label: "conv2d weight gradient",
+      choice: {
+        problem: convKey("gradWeight", geometry),
+        variant: variantName(variant),
+      },
       wgsl: conv2dGradWeight(options),
       bindings: [
         { tensor: x, access: "read" },
@@ -217,5 +251,11 @@ export const conv2dGradWeightOp: OpDefinition<GradWeightAttributes> = {
       ],
       workgroups: elementwiseGrid(first + rest),
     });
+  },
+  variants({ inputs, attributes }, target) {
+    const geometry = simplify(
+      geometryOf(inputs[0]!.shape, attributes.weights, attributes),
+    );
+    return gradWeightCandidates(target, geometry).map(variantName);
   },
 };

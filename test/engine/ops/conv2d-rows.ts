@@ -47,9 +47,40 @@ export const wideRow: ConvRow = {
   bias: true,
 };
 
+/** Channels in whole steps of K and rows of whole quads: the paths without tails; stride 2 with even sizes. */
+export const alignedRows: readonly ConvRow[] = [
+  { x: [2, 6, 8, 32], cout: 32, kernel: 3, stride: 1, padding: 1, bias: true },
+  { x: [3, 8, 8, 16], cout: 48, kernel: 3, stride: 2, padding: 1, bias: false },
+  { x: [2, 8, 8, 16], cout: 32, kernel: 1, stride: 2, padding: 0, bias: false },
+  { x: [16, 1, 4, 32], cout: 64, kernel: 1, stride: 1, padding: 0, bias: true },
+];
+
+/** A record that names one variant for every forward pass and input gradient, and one for every weight gradient. */
+class Everywhere extends Map<string, string> {
+  constructor(
+    private readonly gather: string,
+    private readonly gradWeight: string,
+  ) {
+    super();
+  }
+  override get(problem: string): string {
+    return problem.startsWith("gradWeight") ? this.gradWeight : this.gather;
+  }
+}
+
+/** The tiled family with these variants, whatever the shape. */
+export function tiledTarget(
+  { limits }: KernelTarget,
+  gather: string,
+  gradWeight: string,
+): KernelTarget {
+  const kernels = new Everywhere(gather, gradWeight);
+  return { family: "tiled", parallelism: 5, subgroup: 0, limits, kernels };
+}
+
 /** A test a row, forward and backward, on one kernel family. */
 export function testConv2d(
-  target: KernelTarget & { readonly name: string },
+  target: KernelTarget,
   rows: readonly ConvRow[],
 ): void {
   it.each(rows)(

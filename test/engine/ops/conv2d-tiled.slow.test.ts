@@ -1,0 +1,27 @@
+/** Every block shape, depth and buffering of the tiled family on the whole table. */
+import { describe } from "vitest";
+import { testDevice } from "../harness.js";
+import {
+  alignedRows,
+  convRows,
+  testConv2d,
+  testConv2dFusion,
+  tiledTarget,
+  wideRow,
+} from "./conv2d-rows.js";
+
+const { target } = await testDevice();
+const variants = [
+  ["t32x32x8/4x4", "t32x32x8/4x4/s1"],
+  ["t32x64x12/4x8/db", "t64x32x12/8x4/db/s4"],
+  ["t64x64x16/8x4/u4", "t64x64x16/8x4/u4/s2"],
+  ["t64x64x16/8x8/db", "t64x64x16/8x8/db/s3"],
+  ["t128x64x8/16x8", "t128x64x8/16x8/s5"],
+  ["t128x128x8/8x8/db/u8", "t128x128x8/8x8/db/u8/s2"],
+] as const;
+
+describe.each(variants)("conv2d, every row (%s, %s)", (gather, gradWeight) => {
+  const tiled = tiledTarget(target, gather, gradWeight);
+  testConv2d(tiled, [...alignedRows, ...convRows, wideRow]);
+  testConv2dFusion(tiled);
+});

@@ -1,0 +1,135 @@
+import { describe, expect, it } from "vitest";
+import type { ConvGeometry } from "../../../shaders/convolution.js";
+import { tileLayout } from "../../../shaders/gemm-tiled.js";
+import type { KernelTarget } from "../../../src/engine/graph.js";
+import {
+  gatherCandidates,
+  gatherVariant,
+  gradWeightCandidates,
+  gradWeightVariant,
+} from "../../../src/engine/ops/conv2d-variants.js";
+import {
+  parseGatherVariant,
+  parseGradWeightVariant,
+  variantName,
+} from "../../../src/engine/ops/variant-names.js";
+
+const gpu: KernelTarget = {
+  family: "tiled",
+  parallelism: 264,
+  subgroup: 32,
+  limits: { workgroupBytes: 49_152, invocations: 1024 },
+};
+
+function square(
+  n: number,
+  size: number,
+  cin: number,
+  cout: number,
+): ConvGeometry {
+  return {
+    n, h: size, w: size, cin, oh: size, ow: size, cout, kh: 3, kw: 3, stride: 1, padding: 1,
+  }; // prettier-ignore
+}
+
+const shapes = [
+  square(512, 32, 64, 64),
+  square(512, 4, 512, 512),
+  square(1, 5, 3, 10),
+  { ...square(128, 28, 1, 6), kh: 28, kw: 28, oh: 1, ow: 1, padding: 0 },
+];
+
+describe("names of kernel variants", () => {
+  it("parse back to the same variant", () => {
+    const register: KernelTarget = { ...gpu, family: "register", subgroup: 8 };
+    for (const target of [gpu, register])
+      for (const shape of shapes) {
+        for (const pass of ["forward", "gradInput"] as const)
+          for (const variant of [
+            gatherVariant(target, pass, shape),
+            ...gatherCandidates(target, pass, shape),
+          ])
+            expect(parseGatherVariant(variantName(variant))).toEqual(variant);
+        for (const variant of [
+          gradWeightVariant(target, shape),
+          ...gradWeightCandidates(target, shape),
+        ])
+          expect(parseGradWeightVariant(variantName(variant))).toEqual(variant);
+      }
+  });
+
+  it.each([
+    "", "t128x128x16", "t128x128x16/8x8/s2/db", "t64x64x16/8x3", "t60x64x16/8x8", "t64x64x10/8x8",
+    "t64x64x16/8x8/u3", "t64x64x16/6x8", "r4x7/w8", "r4x8", "q4x8/w8", "t0x64x16/8x8", "t64x64x16/8x8/db/",
+  ])("refuse %j", (name) => {
+    expect(parseGatherVariant(name)).toBeUndefined();
+    expect(parseGradWeightVariant(`${name}/s2`)).toBeUndefined();
+  }); // prettier-ignore
+
+  it("tell the passes apart by the splits", () => {
+    expect(parseGatherVariant("t64x64x16/8x8/s2")).toBeUndefined();
+    expect(parseGradWeightVariant("t64x64x16/8x8")).toBeUndefined();
+  });
+});
+
+describe("the choice of variants", () => {
+  it("keeps to the adapter's limits", () => {
+    const small = { workgroupBytes: 16_384, invocations: 128 };
+    for (const limits of [gpu.limits, small])
+      for (const shape of shapes) {
+        const target = { ...gpu, limits };
+        const all = [
+          gatherVariant(target, "forward", shape),
+          gatherVariant(target, "gradInput", shape),
+          ...gatherCandidates(target, "gradInput", shape),
+          gradWeightVariant(target, shape),
+          ...gradWeightCandidates(target, shape),
+        ];
+        for (const variant of all) {
+          if (variant.family === "register") continue;
+          const { tileRows, tileColumns, depth, doubleBuffer } = variant;
+          const bytes =
+            (tileRows + tileColumns) * depth * (doubleBuffer ? 8 : 4);
+          expect(bytes).toBeLessThanOrEqual(limits.workgroupBytes);
+          expect(tileLayout(variant).threads).toBeLessThanOrEqual(
+            limits.invocations,
+          );
+        }
+      }
+  });
+
+  it("takes what a record says, and the rule where the record makes no sense", () => {
+    const shape = shapes[0]!;
+    const problem = "forward n512 32x32x64 k3x3 s1 p1 o64";
+    const choose = (name: string) =>
+      variantName(
+        gatherVariant(
+          { ...gpu, kernels: new Map([[problem, name]]) },
+          "forward",
+          shape,
+        ),
+      );
+    const rule = variantName(gatherVariant(gpu, "forward", shape));
+    expect(choose("t32x32x8/4x4/db")).toBe("t32x32x8/4x4/db");
+    expect(rule).not.toBe("t32x32x8/4x4/db");
+    expect(choose("nonsense")).toBe(rule);
+  });
+
+  it("splits a weight gradient for full rounds of workgroups", () => {
+    const variant = gradWeightVariant(gpu, square(512, 16, 128, 128));
+    const rounds = (9 * variant.splits) / gpu.parallelism;
+    expect(rounds / Math.ceil(rounds)).toBeGreaterThan(0.95);
+  });
+
+  it("leaves kernels of more taps than a row's bits to the register family", () => {
+    const shape = {
+      ...square(2, 40, 4, 4),
+      kh: 17,
+      kw: 17,
+      oh: 40,
+      ow: 40,
+      padding: 8,
+    };
+    expect(gatherVariant(gpu, "forward", shape).family).toBe("register");
+  });
+});
