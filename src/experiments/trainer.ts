@@ -9,6 +9,7 @@ import { ImageSource } from "../engine/image-source.js";
 import { Session } from "../engine/session.js";
 import { buildModel } from "../models/registry.js";
 import { type CheckpointFile, fitCheckpoint } from "./checkpoint.js";
+import { forImageSize } from "./image-size.js";
 import type { PoisonResult } from "./poison.js";
 import { augmentations, planCourse, type TrainSettings } from "./settings.js";
 import { InterruptedError } from "./training-errors.js";
@@ -52,19 +53,21 @@ export async function train(
   let evaluation: Evaluation | undefined;
   try {
     const batch = Math.min(settings.batch, poisoned.kept.length);
-    session = await Session.create(device, {
-      model: buildModel(settings.model, classNames.length, settings),
-      source: {
-        kind: "images",
-        images: trainImages,
-        augmentation: augmentations[settings.augment],
-      },
-      batch,
-      optimizer: settings,
-      labelSmoothing: settings.labelSmoothing,
-      seed: settings.seed,
-      kernels: control.kernels,
-    });
+    session = await forImageSize(settings.model, imageSize, () =>
+      Session.create(device, {
+        model: buildModel(settings.model, classNames.length, settings),
+        source: {
+          kind: "images",
+          images: trainImages,
+          augmentation: augmentations[settings.augment],
+        },
+        batch,
+        optimizer: settings,
+        labelSmoothing: settings.labelSmoothing,
+        seed: settings.seed,
+        kernels: control.kernels,
+      }),
+    );
     if (poisoned.kept.length % batch > 0)
       await session.prepare(poisoned.kept.length % batch);
     evaluation = await session.evaluation(testImages);

@@ -67,7 +67,11 @@ export function runScript(script: (dist: string) => string): CommandResult {
 /** Runs `tarnish <args>` in `cwd` to its end. */
 export function tarnish(
   args: readonly string[],
-  options: { cwd?: string; env?: Record<string, string> } = {},
+  options: {
+    cwd?: string;
+    env?: Record<string, string>;
+    timeoutSeconds?: number;
+  } = {},
 ): CommandResult {
   build();
   const { status, stdout, stderr, error } = spawnSync(
@@ -77,7 +81,7 @@ export function tarnish(
       cwd: options.cwd ?? root,
       env: { ...environment, ...options.env },
       encoding: "utf8",
-      timeout: 300_000,
+      timeout: 1000 * (options.timeoutSeconds ?? 300),
     },
   );
   if (error) throw error;
