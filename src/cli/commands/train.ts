@@ -23,6 +23,7 @@ import {
   positiveOption,
   shareOption,
 } from "../options.js";
+import { memoryLimitOf } from "../memory.js";
 import { createOutput } from "../output.js";
 import { printProfile } from "../profile.js";
 import { version } from "../version.js";
@@ -33,6 +34,7 @@ type Options = Partial<Omit<TrainSettings, "noiseKind">> & {
   checkpointEvery?: number;
   checkpointSeconds?: number;
   adapter: string;
+  memoryLimit?: number;
   out?: string;
   resume?: boolean;
   overwrite?: boolean;
@@ -83,6 +85,17 @@ export function addTrainingOptions(command: Command): Command {
         "images per step; an epoch's smaller last batch is trained on too",
         { min: 1 },
       ).default(d.batch),
+    )
+    .addOption(
+      integerOption(
+        "--micro-batch <n>",
+        "images on the device at once: gradients add up over a batch; batch norm sees each part alone (default: the batch)",
+        { min: 1 },
+      ),
+    )
+    .option(
+      "--recompute",
+      "less memory, the same result: compute batch norm's outputs again in the backward pass",
     )
     .addOption(
       positiveOption(
@@ -205,6 +218,7 @@ export function register(program: Command): void {
     .addOption(commonOptions.overwrite())
     .option("--profile", "at the end, show where a step goes, kernel by kernel")
     .addOption(commonOptions.adapter())
+    .addOption(commonOptions.memoryLimit())
     .addOption(commonOptions.tune())
     .addOption(commonOptions.json())
     .addHelpText("after", examples)
@@ -234,6 +248,7 @@ function defaultFolder({
 async function run(options: Options): Promise<void> {
   const {
     adapter,
+    memoryLimit,
     out: given,
     checkpointEvery: epochs,
     checkpointSeconds: seconds,
@@ -263,7 +278,10 @@ async function run(options: Options): Promise<void> {
       `--batch ${settings.batch}: there are ${dataset.train.count} training images; take at most as many`,
     );
   }
-  const device = await openDevice(adapter, { tune });
+  const device = await openDevice(adapter, {
+    tune,
+    ...memoryLimitOf(memoryLimit),
+  });
   announceAdapter(device, output);
   announceTuning(device, output);
   if (profiled) device.profiler = new Profiler(device);
