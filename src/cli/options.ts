@@ -207,6 +207,11 @@ export const commonOptions = {
       "--adapter <name>",
       "auto, hardware, software, or part of an adapter's name",
     ).default("auto"),
+  memoryLimit: () =>
+    positiveOption(
+      "--memory-limit <GiB>",
+      "refuse a run that takes more on the device (a software adapter: the machine's memory at most)",
+    ),
   tune: () =>
     new Option(
       "--no-tune",

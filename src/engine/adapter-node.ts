@@ -5,7 +5,7 @@
 import { constants, createReadStream, existsSync, readdirSync } from "node:fs";
 import { access, copyFile, mkdir, rename, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { homedir, tmpdir } from "node:os";
+import { homedir, tmpdir, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import { env, platform, arch, pid } from "node:process";
 import { createBrotliDecompress } from "node:zlib";
@@ -85,10 +85,12 @@ export async function findAdapter(
   const driver = (adapter: GPUAdapter): FoundAdapter => ({
     adapter,
     source: "installed driver",
+    hostMemory: totalmem(),
   });
   const bundled = async (): Promise<FoundAdapter> => ({
     adapter: await bundledSwiftShader(),
     source: "bundled SwiftShader",
+    hostMemory: totalmem(),
   });
   const preference: GPURequestAdapterOptions = {
     powerPreference: "high-performance",

@@ -55,7 +55,7 @@ export type { RunSummary } from "./node-run-folder.js";
 /** What a run tells while it goes on. */
 export interface RunEvents extends Pick<
   TrainEvents,
-  "onProgress" | "onStart" | "onRecord"
+  "onPlan" | "onProgress" | "onStart" | "onRecord"
 > {
   /** A checkpoint is on the disk. */
   onCheckpoint?: (position: Position) => void;

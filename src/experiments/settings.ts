@@ -40,6 +40,10 @@ export interface TrainSettings extends DataSettings {
   readonly stem?: Stem | undefined;
   readonly epochs: number;
   readonly batch: number;
+  /** Images on the device at once; gradients add up over a batch. Default: the batch. */
+  readonly microBatch?: number | undefined;
+  /** Less memory, the same result: batch norm's outputs are computed again in the backward pass. */
+  readonly recompute?: boolean | undefined;
   readonly lr: number;
   readonly momentum: number;
   readonly weightDecay: number;
@@ -103,6 +107,10 @@ export function resolveSettings(given: Partial<TrainSettings>): TrainSettings {
   if (settings.nesterov && settings.momentum === 0) {
     throw new UserError("--nesterov: needs a --momentum above 0");
   }
+  if (settings.microBatch !== undefined && settings.microBatch > settings.batch)
+    throw new UserError(
+      `--micro-batch ${settings.microBatch}: is larger than --batch ${settings.batch}`,
+    );
   if (settings.momentum >= 1)
     throw new UserError(
       `--momentum: expected a number in [0, 1), got ${settings.momentum}`,

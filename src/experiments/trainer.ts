@@ -5,11 +5,13 @@
 import type { Dataset } from "../data/types.js";
 import type { Device } from "../engine/device.js";
 import type { Evaluation } from "../engine/evaluation.js";
+import { OutOfMemoryError } from "../engine/errors.js";
 import { ImageSource } from "../engine/image-source.js";
 import { Session } from "../engine/session.js";
 import { buildModel } from "../models/registry.js";
 import { type CheckpointFile, fitCheckpoint } from "./checkpoint.js";
 import { forImageSize } from "./image-size.js";
+import { outOfMemory, requireFit } from "./memory.js";
 import type { PoisonResult } from "./poison.js";
 import { augmentations, planCourse, type TrainSettings } from "./settings.js";
 import { InterruptedError } from "./training-errors.js";
@@ -39,6 +41,8 @@ export async function train(
   const { imageSize, mean, std, classNames } = dataset;
   const course = planCourse(settings, poisoned.kept.length);
   const common = { imageSize, mean, std };
+  const memory = requireFit(settings, dataset, poisoned.kept.length, device);
+  events.onPlan?.(memory);
   const trainImages = await ImageSource.upload(device, {
     ...common,
     images: dataset.train.images,
@@ -49,6 +53,7 @@ export async function train(
     images: dataset.test.images,
     labels: dataset.test.labels,
   });
+  let started = false;
   let session: Session | undefined;
   let evaluation: Evaluation | undefined;
   try {
@@ -64,6 +69,8 @@ export async function train(
         batch,
         optimizer: settings,
         labelSmoothing: settings.labelSmoothing,
+        microBatch: settings.microBatch ?? batch,
+        recompute: settings.recompute ?? false,
         seed: settings.seed,
         kernels: control.kernels,
       }),
@@ -77,6 +84,7 @@ export async function train(
     if (signal?.aborted)
       throw new InterruptedError(resumed?.step ?? 0, signal.reason);
     const images = poisoned.kept.length;
+    started = true;
     await events.onStart?.({ session, course, images, resumed });
     return await new TrainingLoop({
       device,
@@ -90,6 +98,10 @@ export async function train(
       events,
       control,
     }).run();
+  } catch (error) {
+    throw error instanceof OutOfMemoryError && !started
+      ? outOfMemory(error, settings, dataset, poisoned.kept.length, device)
+      : error;
   } finally {
     evaluation?.destroy();
     session?.destroy();

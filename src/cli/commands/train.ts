@@ -23,6 +23,7 @@ import {
   positiveOption,
   shareOption,
 } from "../options.js";
+import { memoryLimitOf } from "../memory.js";
 import { createOutput } from "../output.js";
 import { printProfile } from "../profile.js";
 import { version } from "../version.js";
@@ -34,6 +35,7 @@ type Options = Partial<Omit<TrainSettings, "noiseKind">> & {
   checkpointSeconds?: number;
   adapter: string;
   mirror?: string;
+  memoryLimit?: number;
   out?: string;
   resume?: boolean;
   overwrite?: boolean;
@@ -88,6 +90,17 @@ export function addTrainingOptions(command: Command): Command {
         `images per step; an epoch's smaller last batch is trained on too (default: ${d.batch}, or all there are)`,
         { min: 1 },
       ),
+    )
+    .addOption(
+      integerOption(
+        "--micro-batch <n>",
+        "images on the device at once: gradients add up over a batch; batch norm sees each part alone (default: the batch)",
+        { min: 1 },
+      ),
+    )
+    .option(
+      "--recompute",
+      "less memory, the same result: compute batch norm's outputs again in the backward pass",
     )
     .addOption(
       positiveOption(
@@ -207,6 +220,7 @@ export function register(program: Command): void {
     .addOption(commonOptions.overwrite())
     .option("--profile", "at the end, show where a step goes, kernel by kernel")
     .addOption(commonOptions.adapter())
+    .addOption(commonOptions.memoryLimit())
     .addOption(commonOptions.tune())
     .addOption(commonOptions.json())
     .addHelpText("after", examples)
@@ -237,6 +251,7 @@ async function run(options: Options): Promise<void> {
   const {
     adapter,
     mirror,
+    memoryLimit,
     out: given,
     checkpointEvery: epochs,
     checkpointSeconds: seconds,
@@ -262,7 +277,10 @@ async function run(options: Options): Promise<void> {
   }
   const dataset = await loadData(settings, { mirror, json }, output);
   checkBatch(rest.batch, dataset.train.count);
-  const device = await openDevice(adapter, { tune });
+  const device = await openDevice(adapter, {
+    tune,
+    ...memoryLimitOf(memoryLimit),
+  });
   announceAdapter(device, output);
   announceTuning(device, output);
   if (profiled) device.profiler = new Profiler(device);
