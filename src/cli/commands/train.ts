@@ -39,8 +39,8 @@ type Options = Partial<Omit<TrainSettings, "noiseKind">> & {
   out?: string;
   resume?: boolean;
   overwrite?: boolean;
-  tune: boolean;
   profile?: boolean;
+  tune: boolean;
   json?: boolean;
 };
 
@@ -282,8 +282,8 @@ async function run(options: Options): Promise<void> {
     ...memoryLimitOf(memoryLimit),
   });
   announceAdapter(device, output);
-  announceTuning(device, output);
   if (profiled) device.profiler = new Profiler(device);
+  announceTuning(device, output);
   const summary = await watchedRun(
     {
       device,
