@@ -38,6 +38,22 @@ const wantedLimits = [
 const softwareNames =
   /llvmpipe|lavapipe|swiftshader|software|warp|basic render/i;
 
+/** How an adapter describes itself, in one line. */
+export function adapterName({ info }: GPUAdapter): string {
+  return (
+    [info.device, info.description].filter(Boolean).join(" · ") ||
+    info.vendor ||
+    "unnamed adapter"
+  );
+}
+
+/** Whether an adapter is a CPU in disguise. */
+export function isSoftwareAdapter(adapter: GPUAdapter): boolean {
+  return (
+    adapter.info.isFallbackAdapter || softwareNames.test(adapterName(adapter))
+  );
+}
+
 export class Device {
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
@@ -74,17 +90,14 @@ export class Device {
   /** Opens an adapter with all the features and limits the engine can use. */
   static async open({ adapter, source }: FoundAdapter): Promise<Device> {
     const { info, limits, features } = adapter;
-    const name =
-      [info.device, info.description].filter(Boolean).join(" · ") ||
-      info.vendor ||
-      "unnamed adapter";
+    const name = adapterName(adapter);
     const requiredLimits = Object.fromEntries(
       wantedLimits.map((limit) => [limit, limits[limit]]),
     );
     const requiredFeatures = wantedFeatures.filter((feature) =>
       features.has(feature),
     );
-    const isSoftware = softwareNames.test(name) || info.isFallbackAdapter;
+    const isSoftware = isSoftwareAdapter(adapter);
     let gpu: GPUDevice;
     try {
       gpu = await adapter.requestDevice({ requiredLimits, requiredFeatures });
@@ -281,30 +294,63 @@ export class Device {
   }
 }
 
+/** Whose WebGPU: Dawn's through npm `webgpu` (Node, Deno), or the runtime's own `navigator.gpu` (browsers, Deno). */
+export type GpuApi = "dawn" | "native";
+
+export interface OpenOptions {
+  /** Defaults to Dawn in Node and Deno, and is always the browser's own in a page. */
+  readonly api?: GpuApi;
+}
+
 /**
- * Opens a device: in Node through Dawn (npm `webgpu`) with a software adapter as the last resort, elsewhere through
- * `navigator.gpu`.
+ * Opens a device: in Node and Deno through Dawn with a software adapter as the last resort, in a browser (or with
+ * `api: "native"`) through `navigator.gpu`.
  *
  * @throws AdapterError when there is no adapter of that kind.
  */
 export async function openDevice(
   choice: AdapterChoice = "auto",
+  { api = hasProcess() ? "dawn" : "native" }: OpenOptions = {},
 ): Promise<Device> {
-  if (
-    typeof process !== "undefined" &&
-    process.versions.node &&
-    !("Deno" in globalThis)
-  ) {
-    // Spelled as a variable so that bundlers for the web leave it alone.
-    const nodeAdapter = "./adapter-node.js";
-    const { findAdapter } = (await import(
-      /* @vite-ignore */ nodeAdapter
-    )) as typeof import("./adapter-node.js");
-    return Device.open(await findAdapter(choice));
-  }
-  const adapter = await navigator.gpu.requestAdapter({
-    powerPreference: "high-performance",
-  });
-  if (!adapter) throw new AdapterError("this browser offers no WebGPU adapter");
-  return Device.open({ adapter, source: "navigator.gpu" });
+  if (api === "native") return Device.open(await nativeAdapter(choice));
+  if (!hasProcess())
+    throw new AdapterError(
+      "Dawn's bindings run in Node and Deno only; leave out the API in a browser",
+    );
+  // Spelled as a variable so that bundlers for the web leave it alone.
+  const nodeAdapter = "./adapter-node.js";
+  const { findAdapter } = (await import(
+    /* @vite-ignore */ nodeAdapter
+  )) as typeof import("./adapter-node.js");
+  return Device.open(await findAdapter(choice));
+}
+
+/** Node and Deno have a process, pages and workers have none. */
+function hasProcess(): boolean {
+  return typeof process !== "undefined" && Boolean(process.versions?.node);
+}
+
+/** An adapter of `navigator.gpu`, which hands out one at a time: what it is like is checked afterwards. */
+async function nativeAdapter(choice: AdapterChoice): Promise<FoundAdapter> {
+  // Not every runtime has it, whatever the types say.
+  const gpu = (globalThis.navigator as Partial<Navigator> | undefined)?.gpu;
+  if (!gpu) throw new AdapterError("this runtime has no navigator.gpu");
+  const adapter = await gpu.requestAdapter(
+    choice === "software"
+      ? { forceFallbackAdapter: true }
+      : { powerPreference: "high-performance" },
+  );
+  if (!adapter) throw new AdapterError("navigator.gpu offers no adapter");
+  const name = adapterName(adapter);
+  const software = isSoftwareAdapter(adapter);
+  const fits =
+    choice === "auto" ||
+    (choice === "hardware" && !software) ||
+    (choice === "software" && software) ||
+    name.toLowerCase().includes(choice.toLowerCase());
+  if (!fits)
+    throw new AdapterError(
+      `navigator.gpu offers ${name}, which is not the adapter asked for ("${choice}")`,
+    );
+  return { adapter, source: "navigator.gpu" };
 }

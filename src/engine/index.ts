@@ -1,5 +1,5 @@
 /** tarnish/engine: a small WebGPU training engine. See docs/engine.md for a ten-line example. */
-export { type AdapterChoice, Device, openDevice } from "./device.js";
+export { type AdapterChoice, Device, type GpuApi, openDevice, type OpenOptions } from "./device.js";
 export * from "./errors.js";
 export {
   type Augmentation,
