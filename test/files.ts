@@ -21,3 +21,10 @@ export async function readProjectFile(
 export async function readProjectJson(path: string): Promise<unknown> {
   return JSON.parse(new TextDecoder().decode(await readProjectFile(path)));
 }
+
+declare global {
+  /** Vitest hands the environment through in every runtime, a browser too. */
+  interface ImportMeta {
+    readonly env: Readonly<Record<string, string | undefined>>;
+  }
+}

@@ -17,10 +17,7 @@ import { ref, type Ref, type Sum, errorFactor } from "../reference/tensor.js";
 
 let shared: Promise<Device> | undefined;
 
-/** Vitest hands the environment through in every runtime, a browser too. */
-const { TARNISH_ADAPTER = "auto", TARNISH_GPU_API } = (
-  import.meta as unknown as { env: Record<string, string | undefined> }
-).env;
+const { TARNISH_ADAPTER = "auto", TARNISH_GPU_API } = import.meta.env;
 
 /**
  * The adapter under test, opened once per test file. `TARNISH_ADAPTER` chooses it as `--adapter` does and
