@@ -3,7 +3,13 @@ export * from "./engine/index.js";
 export { UserError } from "./errors.js";
 export type { Dataset, ImageSplit } from "./data/types.js";
 export { parseCifar } from "./data/cifar.js";
-export { findModel, type ModelEntry, modelNames } from "./models/registry.js";
+export { type ModelOptions, type Stem, stems } from "./models/options.js";
+export {
+  buildModel,
+  findModel,
+  type ModelEntry,
+  modelNames,
+} from "./models/registry.js";
 export {
   type Evaluation as Metrics,
   evaluateLogits,

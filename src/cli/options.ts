@@ -4,6 +4,7 @@
  */
 import { Option } from "commander";
 import { UserError } from "../errors.js";
+import { defaultStem, stems } from "../models/options.js";
 
 /** An option whose value goes through `parse`; parse throws the complaint about the text it is given. */
 function parsed(
@@ -129,6 +130,12 @@ export function listOption(
 
 /** The options that several commands share, worded once. */
 export const commonOptions = {
+  stem: () =>
+    choiceOption(
+      "--stem <name>",
+      `what a residual net begins with, ${defaultStem} by default`,
+      stems,
+    ),
   data: () =>
     new Option(
       "--data <name|path>",

@@ -15,6 +15,7 @@ export const Purpose = {
   select: 4,
   draw: 5,
   split: 6,
+  bootstrap: 7,
 } as const;
 
 const M0 = 0xd2511f53;

@@ -4,13 +4,14 @@ import type { Device } from "../engine/device.js";
 import { ImageSource } from "../engine/image-source.js";
 import { Session } from "../engine/session.js";
 import { UserError } from "../errors.js";
-import { findModel } from "../models/registry.js";
+import type { ModelOptions } from "../models/options.js";
+import { buildModel } from "../models/registry.js";
 import { type Evaluation as Metrics, evaluateLogits } from "./metrics.js";
 import { decodeWeights } from "./weights.js";
 
 export interface WeightsFile {
   readonly model: string;
-  readonly width: number;
+  readonly options: ModelOptions;
   readonly bytes: Uint8Array;
   /** For messages. */
   readonly path: string;
@@ -20,7 +21,7 @@ export interface WeightsFile {
 export async function evaluateWeights(
   device: Device,
   { test, classNames, imageSize, mean, std }: Dataset,
-  { model, width, bytes, path }: WeightsFile,
+  { model, options, bytes, path }: WeightsFile,
 ): Promise<{ metrics: Metrics; logits: Float32Array }> {
   const images = await ImageSource.upload(device, {
     ...test,
@@ -31,7 +32,7 @@ export async function evaluateWeights(
   const classes = classNames.length;
   const batch = Math.min(64, test.count);
   const session = await Session.create(device, {
-    model: findModel(model, width).build(classes, width),
+    model: buildModel(model, classes, options),
     source: { kind: "images", images },
     batch,
   });

@@ -39,6 +39,15 @@ export interface RunRequest {
   /** The run folder. */
   readonly out: string;
   readonly overwrite?: boolean;
+  /**
+   * Goes on where an earlier run of the same settings stopped, or starts where there is nothing to go on with; a run that
+   * is done gives its summary at once.
+   */
+  readonly resume?: boolean;
+  /** Stops the run after the step in flight: a checkpoint is written, then the call rejects with InterruptedError. */
+  readonly signal?: AbortSignal;
+  /** How often a checkpoint is written (default: every epoch, and every ten minutes). */
+  readonly checkpoint?: CheckpointInterval;
   /** Version of the program, for config.json. */
   readonly version: string;
   readonly events?: Pick<TrainEvents, "onProgress" | "onStart" | "onRecord">;
@@ -58,6 +67,12 @@ export interface RunSummary {
   readonly trainSeconds: number;
   readonly imagesPerSecond: number;
   readonly weightsSha256: string;
+}
+
+/** When checkpoints are due, whichever comes first. */
+export interface CheckpointInterval {
+  readonly epochs?: number;
+  readonly seconds?: number;
 }
 
 /** Trains into a run folder. Throws UserError before anything is written when the request does not fit. */

@@ -1,6 +1,7 @@
 /** What a training run is asked to do: the flags of `train` under their own names, with defaults, checked in one place. */
 import type { Augmentation } from "../engine/image-source.js";
 import { UserError } from "../errors.js";
+import { defaultStem, type Stem } from "../models/options.js";
 import { findModel } from "../models/registry.js";
 import type { NoiseKind } from "./poison.js";
 
@@ -16,6 +17,8 @@ export type AugmentName = keyof typeof augmentations;
 export interface TrainSettings {
   readonly model: string;
   readonly width: number;
+  /** The residual nets' alone. */
+  readonly stem?: Stem | undefined;
   readonly data: string;
   readonly coarse?: boolean | undefined;
   readonly trainLimit?: number | undefined;
@@ -69,9 +72,10 @@ export const defaultSettings = {
 
 /** Fills in the defaults and checks what can be checked without the data. Throws UserError. */
 export function resolveSettings(given: Partial<TrainSettings>): TrainSettings {
-  const model = findModel(given.model ?? defaultSettings.model, given.width);
+  const model = findModel(given.model ?? defaultSettings.model, given);
   const settings: TrainSettings = {
     lr: model.learningRate,
+    ...(model.options.includes("stem") && { stem: defaultStem }),
     ...defaultSettings,
     ...defined(given),
   };

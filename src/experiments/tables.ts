@@ -52,8 +52,20 @@ export interface PrTable {
   recall: number[];
 }
 
-/** `noise`: level = share of labels; `reduction`: level = share of images removed; `baseline`: level 0. */
-export type Arm = "baseline" | "noise" | "reduction";
+/**
+ * `noise`: level = share of labels; `reduction`: level = share of images removed; `baseline`: level 0.
+ * `reduction-steps`: a second reduction arm beside one that holds epochs constant, with as many steps as the baseline.
+ */
+export const arms = [
+  "baseline",
+  "noise",
+  "reduction",
+  "reduction-steps",
+] as const;
+export type Arm = (typeof arms)[number];
+
+/** What a reduced run holds constant: the epochs (fewer images, fewer steps) or the baseline's number of steps. */
+export type Budget = "epochs" | "steps";
 
 /** A row of results.csv. The measurements are null for a run that did not end. */
 export interface ResultRow {
@@ -230,10 +242,11 @@ export function resultsCsv(rows: readonly ResultRow[]): string {
 /** Reads results.csv. */
 export function parseResults(text: string, name = "results.csv"): ResultRow[] {
   return parseRecords(text, RESULTS, name).map((record) => {
-    const arm = record.text("arm");
-    if (arm !== "baseline" && arm !== "noise" && arm !== "reduction") {
+    const text = record.text("arm");
+    const arm = arms.find((known) => known === text);
+    if (arm === undefined) {
       throw new UserError(
-        `${name}: unknown arm "${arm}"; expected baseline, noise or reduction`,
+        `${name}: unknown arm "${text}"; expected one of ${arms.join(", ")}`,
       );
     }
     return {

@@ -8,7 +8,7 @@ import { ImageSource } from "../engine/image-source.js";
 import type { ParameterSpec } from "../engine/parameters.js";
 import type { Evaluation } from "../engine/evaluation.js";
 import { Session } from "../engine/session.js";
-import { findModel } from "../models/registry.js";
+import { buildModel } from "../models/registry.js";
 import { type Evaluation as Metrics, evaluateLogits } from "./metrics.js";
 import type { PoisonResult } from "./poison.js";
 import { epochOrder, learningRateAt } from "./schedule.js";
@@ -29,6 +29,19 @@ export class DivergedError extends Error {
     super(
       `training diverged at step ${step}: the loss is not finite. Try a lower --lr (now ${settings.lr}) or a --warmup.`,
     );
+  }
+}
+
+/** Training was told to stop before its end; a checkpoint holds what was done. */
+export class InterruptedError extends Error {
+  override name = "InterruptedError";
+  constructor(
+    /** Optimiser steps done, all of them in the checkpoint. */
+    readonly step: number,
+    /** The signal's reason: "SIGINT" where the command was told so. */
+    readonly reason: unknown,
+  ) {
+    super(`training was stopped after step ${step}`);
   }
 }
 
@@ -135,10 +148,7 @@ export async function train(
   try {
     const batch = Math.min(settings.batch, poisoned.kept.length);
     session = await Session.create(device, {
-      model: findModel(settings.model, settings.width).build(
-        classNames.length,
-        settings.width,
-      ),
+      model: buildModel(settings.model, classNames.length, settings),
       source: {
         kind: "images",
         images: trainImages,

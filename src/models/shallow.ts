@@ -1,18 +1,18 @@
 /** The shallow custom CNN of the Impact Index study: three blocks of convolution, batch norm, ReLU and max pooling. */
 import type { Model } from "../engine/index.js";
-import { scaleChannels } from "./width.js";
+import { convBatchNorm } from "./layers.js";
+import { type ModelOptions, scaleChannels } from "./options.js";
 
-export function shallow(classes: number, width: number): Model {
+export function shallow(classes: number, { width }: ModelOptions): Model {
   return (net, x) => {
     [32, 64, 128].forEach((channels, i) => {
-      const out = scaleChannels(channels, width);
-      x = net.conv2d(`conv${i + 1}`, x, {
-        out,
+      x = convBatchNorm(net, x, {
+        conv: `conv${i + 1}`,
+        bn: `bn${i + 1}`,
+        out: scaleChannels(channels, width),
         kernel: 3,
-        padding: 1,
-        bias: false,
       });
-      x = net.maxPool(net.relu(net.batchNorm(`bn${i + 1}`, x)), { kernel: 2 });
+      x = net.maxPool(net.relu(x), { kernel: 2 });
     });
     x = net.relu(net.linear("fc1", x, { out: scaleChannels(256, width) }));
     return net.linear("fc2", x, { out: classes });

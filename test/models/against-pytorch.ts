@@ -8,7 +8,7 @@ import { cifarNormalisation } from "../../src/data/normalisation.js";
 import { ImageSource } from "../../src/engine/image-source.js";
 import type { KernelTarget } from "../../src/engine/graph.js";
 import { Session } from "../../src/engine/session.js";
-import { findModel } from "../../src/models/registry.js";
+import { buildModel } from "../../src/models/registry.js";
 import { testDevice } from "../engine/harness.js";
 import { readGolden, readRecords } from "./golden.js";
 
@@ -61,7 +61,7 @@ export function testAgainstPyTorch(
 
   it(`${name}: logits, gradients and ten steps (${target.name})`, async () => {
     const session = await Session.create(device, {
-      model: findModel(name, width).build(10, width),
+      model: buildModel(name, 10, { width }),
       source: { kind: "images", images: await source(records) },
       batch,
       optimizer: { momentum, nesterov, weightDecay },

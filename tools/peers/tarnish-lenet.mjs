@@ -1,7 +1,7 @@
 /** LeNet training in tarnish, from its built package (see README.md for the contestant interface). */
 import { readFileSync } from "node:fs";
 import { openDevice, Session } from "../../dist/src/engine/index.js";
-import { findModel } from "../../dist/src/models/registry.js";
+import { buildModel } from "../../dist/src/models/registry.js";
 import {
   batchOf,
   channels,
@@ -31,7 +31,7 @@ function toChannelsLast(images, batch) {
 export async function setup({ batch }) {
   const device = await openDevice();
   const session = await Session.create(device, {
-    model: findModel("lenet").build(classes, 1),
+    model: buildModel("lenet", classes),
     source: { kind: "host", input: [size, size, channels] },
     batch,
     optimizer: { momentum },

@@ -7,7 +7,7 @@ import { loadDataset } from "../../data/node-load.js";
 import { openDevice } from "../../engine/device.js";
 import { requireOwnFolder } from "../../experiments/node-files.js";
 import { type JobWatcher, runSweep } from "../../experiments/node-sweep.js";
-import { writeReport } from "../../experiments/report/node-read.js";
+import { writeReport } from "../../experiments/report/node-write.js";
 import { planCourse, resolveSettings } from "../../experiments/settings.js";
 import { planSweep, type SweepJob } from "../../experiments/sweep.js";
 import type { ResultRow } from "../../experiments/tables.js";

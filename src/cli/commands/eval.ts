@@ -14,6 +14,7 @@ import {
   readFileOrRefuse,
   writeEvaluation,
 } from "../../experiments/node-run.js";
+import type { ModelOptions, Stem } from "../../models/options.js";
 import { findModel, modelNames } from "../../models/registry.js";
 import { announceAdapter } from "../adapter.js";
 import { formatPercent } from "../format.js";
@@ -25,6 +26,7 @@ interface Options {
   weights?: string;
   model?: string;
   width?: number;
+  stem?: Stem;
   data?: string;
   coarse?: boolean;
   trainLimit?: number;
@@ -56,6 +58,7 @@ export function register(program: Command): void {
     .addOption(
       positiveOption("--width <factor>", "the width of --weights' network"),
     )
+    .addOption(commonOptions.stem())
     .option(
       "--data <name|path>",
       "sample, cifar10, cifar100, or a path (default: the run's)",
@@ -80,10 +83,9 @@ export function register(program: Command): void {
     .action(run);
 }
 
-interface Subject {
+interface Subject extends ModelOptions {
   readonly weights: string;
   readonly model: string;
-  readonly width: number;
   readonly data: string;
   readonly coarse: boolean;
   readonly trainLimit?: number | undefined;
@@ -104,18 +106,28 @@ async function subjectOf(options: Options): Promise<Subject> {
     const {
       model,
       data,
-      width = 1,
+      width,
+      stem,
       coarse = false,
       trainLimit,
       testLimit,
     } = options;
-    return { weights, model, data, width, coarse, trainLimit, testLimit };
+    return {
+      weights,
+      model,
+      data,
+      width,
+      stem,
+      coarse,
+      trainLimit,
+      testLimit,
+    };
   }
-  if (options.model !== undefined || options.width !== undefined) {
+  const { model, width, stem } = options;
+  if ([model, width, stem].some((given) => given !== undefined))
     throw new UserError(
-      "--run: brings its own model; leave out --model and --width",
+      "--run: brings its own model; leave out --model, --width and --stem",
     );
-  }
   const path = join(folder!, "config.json");
   const text = await readFile(path, "utf8").catch(() => {
     throw new UserError(
@@ -134,7 +146,8 @@ async function subjectOf(options: Options): Promise<Subject> {
   return {
     weights: join(folder!, "checkpoints", "last.safetensors"),
     model: config.model,
-    width: config.width ?? 1,
+    width: config.width,
+    stem: config.stem,
     data: options.data ?? config.data,
     coarse: options.coarse ?? config.coarse ?? false,
     trainLimit: options.trainLimit ?? config.trainLimit,
@@ -145,8 +158,8 @@ async function subjectOf(options: Options): Promise<Subject> {
 async function run(options: Options): Promise<void> {
   const output = createOutput(options);
   const subject = await subjectOf(options);
-  const { model, width } = subject;
-  findModel(model, width);
+  const { model } = subject;
+  findModel(model, subject);
   if (options.out !== undefined)
     await requireFreshFolder(options.out, options.overwrite ?? false);
   const bytes = await readFileOrRefuse(subject.weights);
@@ -157,7 +170,7 @@ async function run(options: Options): Promise<void> {
   announceAdapter(device, output);
   const { metrics, logits } = await evaluateWeights(device, dataset, {
     model,
-    width,
+    options: subject,
     bytes,
     path: subject.weights,
   });

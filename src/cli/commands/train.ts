@@ -11,6 +11,7 @@ import {
   resolveSettings,
   type TrainSettings,
 } from "../../experiments/settings.js";
+import { defaultStem } from "../../models/options.js";
 import { modelNames } from "../../models/registry.js";
 import { announceAdapter } from "../adapter.js";
 import {
@@ -58,9 +59,10 @@ export function addTrainingOptions(command: Command): Command {
     .addOption(
       positiveOption(
         "--width <factor>",
-        "scales the channels of shallow and resnet8",
+        "scales the channels, rounded to multiples of 8 (all but lenet)",
       ).default(d.width),
     )
+    .addOption(commonOptions.stem())
     .addOption(commonOptions.data())
     .addOption(commonOptions.coarse())
     .addOption(commonOptions.trainLimit())
@@ -188,13 +190,18 @@ export function register(program: Command): void {
 /** A folder name that says what the run is. */
 function defaultFolder({
   model,
+  width,
+  stem = defaultStem,
   data,
   noise,
   noiseKind,
   keep,
   seed,
 }: TrainSettings): string {
-  const parts = [model, data.split(/[\\/]/).filter(Boolean).at(-1) ?? "data"];
+  const parts = [model];
+  if (width !== 1) parts.push(`w${width}`);
+  if (stem !== defaultStem) parts.push(stem);
+  parts.push(data.split(/[\\/]/).filter(Boolean).at(-1) ?? "data");
   if (noise > 0) parts.push(`${noiseKind}${noise}`);
   if (keep < 1) parts.push(`keep${keep}`);
   return join("runs", `${parts.join("_")}_s${seed}`);

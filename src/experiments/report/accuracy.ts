@@ -1,194 +1,183 @@
-/** Accuracy by level for both arms, absolute and relative to the clean run. */
-import * as Plot from "@observablehq/plot";
-import { writeCsv } from "../csv.js";
+/** Accuracy by level and arm, a chart per model. */
+import { type Cell, writeCsv } from "../csv.js";
 import {
+  armConditions,
+  armsOf,
+  conditions,
+  drawsText,
+  effectiveRate,
+  type Estimate,
+  estimate,
   type LevelArm,
+  mean,
   type ModelRuns,
-  meanResult,
-  relative,
-  runsAt,
+  testImages,
 } from "./aggregate.js";
-import { chart, type Figure, spread } from "./figure.js";
+import type { Figure } from "./figure.js";
+import { slug } from "./html.js";
+import { armColor, armDash } from "./palette.js";
+import {
+  chart,
+  element,
+  type Frame,
+  frame,
+  lineData,
+  markerData,
+  spread,
+  stroke,
+  text,
+  whiskerData,
+} from "./svg.js";
 
-interface Point {
-  arm: LevelArm;
+interface Point extends Estimate {
   level: number;
-  value: number;
 }
 
-const ARMS: readonly LevelArm[] = ["noise", "reduction"];
-const ARM_TEXT: Record<LevelArm, string> = {
-  noise: "wrong labels",
-  reduction: "fewer images",
+/** Short names at the ends of lines; the title of the axis says what the levels are shares of. */
+const END_NAME: Readonly<Record<LevelArm, string>> = {
+  noise: "noise",
+  reduction: "reduction",
+  "reduction-steps": "same steps",
 };
 
-function armChart(
-  document: Document,
-  means: readonly Point[],
-  singles: readonly Point[],
-  reference: { y: number; text: string } | null,
-  options: { label: string; percent: boolean; description: string },
-): string {
-  const values = [...means, ...singles].map((point) => point.value);
-  const top = Math.max(...values, 0.01) * 1.06;
-  const last = Math.max(...means.map((point) => point.level), 0.01);
-  const ends = ARMS.flatMap((arm) =>
-    means.filter((point) => point.arm === arm).slice(-1),
-  ).filter((p) => p.level > 0);
-  const labels = spread(
-    ends.map((point) => point.value),
-    top * 0.075,
-    0,
-    top,
-  );
-  const color = (point: Point): string =>
-    point.level === 0 ? "var(--ink)" : `var(--${point.arm})`;
-  return chart(
-    document,
-    {
-      marginRight: 104,
-      x: { domain: [0, 100 * last], percent: true, label: "share of the training images (%)", ticks: 6, labelAnchor: "center", labelArrow: "none" }, // prettier-ignore
-      y: {
-        domain: [0, options.percent ? 100 * top : top],
-        percent: options.percent,
-        label: options.label,
-        grid: true,
-        ticks: 6,
-        labelArrow: "none",
-      },
-      color: { type: "identity" },
-      marks: [
-        Plot.ruleY([0]),
-        reference === null
-          ? null
-          : Plot.ruleY([reference.y], {
-              strokeDasharray: "3 4",
-              stroke: "var(--muted)",
-            }),
-        reference === null
-          ? null
-          : Plot.text([reference.text], { x: 0, y: reference.y, dx: 4, dy: -7, textAnchor: "start", fill: "var(--muted)" }), // prettier-ignore
-        ARMS.map((arm) =>
-          Plot.line(
-            means.filter((point) => point.arm === arm),
-            {
-              x: "level",
-              y: "value",
-              stroke: `var(--${arm})`,
-              strokeWidth: 2.5,
-            },
-          ),
-        ),
-        Plot.dot(singles, {
-          x: "level",
-          y: "value",
-          stroke: color,
-          r: 3,
-          strokeOpacity: 0.7,
-        }),
-        Plot.dot(means, { x: "level", y: "value", fill: color, r: 4 }),
-        Plot.text(ends, {
-          x: "level",
-          y: (_: Point, i: number) => labels[i],
-          text: (point: Point) => ARM_TEXT[point.arm],
-          fill: color,
-          fontWeight: 600,
-          textAnchor: "start",
-          dx: 9,
-        }),
-      ],
-    },
-    options.description,
+function pointsOf(group: ModelRuns, arm: LevelArm): Point[] {
+  const images = testImages(group);
+  return armConditions(group, arm).flatMap(({ level, runs }) => {
+    const value = estimate(
+      runs.map(({ row }) => row.top1Last),
+      images,
+    );
+    return value ? [{ level, ...value }] : [];
+  });
+}
+
+function armMarkup(space: Frame, arm: LevelArm, points: readonly Point[]) {
+  const at = points.map((p) => [space.x(100 * p.level), space.y(100 * p.mean)] as const); // prettier-ignore
+  const bars = points.map((p) => ({ x: space.x(100 * p.level), low: space.y(100 * p.low), high: space.y(100 * p.high) })); // prettier-ignore
+  const color = armColor(arm);
+  const filled = points.flatMap((p, i) => (p.level > 0 ? [at[i]!] : []));
+  const first = points.flatMap((p, i) => (p.level === 0 ? [at[i]!] : []));
+  return (
+    stroke(lineData(at), color, { "stroke-dasharray": armDash(arm) }) +
+    stroke(whiskerData(bars), color, { "stroke-width": 1 }) +
+    element("path", { d: markerData(0, filled, 3.4), fill: color }) +
+    element("path", { d: markerData(0, first, 3.4), fill: "var(--ink)" })
   );
 }
 
-/** The accuracy figure of a model; null without a finished run. */
-export function accuracyFigure(
-  document: Document,
+function accuracyChart(
   group: ModelRuns,
-  id: string,
-): Figure | null {
-  const clean = meanResult(runsAt(group, "noise", 0), "top1Last");
-  const means: Point[] = [];
-  const singles: Point[] = [];
-  for (const arm of ARMS) {
-    if (group.levels[arm].length === 0) continue;
-    for (const level of [0, ...group.levels[arm]]) {
-      const runs = runsAt(group, arm, level);
-      const value = meanResult(runs, "top1Last");
-      if (value !== null) means.push({ arm, level, value });
-      if (runs.length < 2) continue;
-      for (const run of runs)
-        if (run.row.top1Last !== null)
-          singles.push({ arm, level, value: run.row.top1Last });
-    }
-  }
-  if (means.length === 0) return null;
-  const chance = group.classes.length > 0 ? 1 / group.classes.length : null;
-  const several = group.seeds.length > 1;
-  const charts = [
-    {
-      title: "Top-1 accuracy",
-      id: "absolute",
-      svg: armChart(
-        document,
-        means,
-        singles,
-        chance === null ? null : { y: chance, text: "chance" },
-        {
-          label: "top-1 on the test images (%)",
-          percent: true,
-          description: `Top-1 accuracy of ${group.model} by level of noise and of reduction`,
-        },
-      ),
-    },
-  ];
-  if (clean !== null && clean > 0) {
-    const scale = (points: Point[]): Point[] =>
-      points.map((point) => ({ ...point, value: point.value / clean }));
-    charts.push({
-      title: "Relative to the clean run",
-      id: "relative",
-      svg: armChart(document, scale(means), scale(singles), null, {
-        label: "top-1 / clean top-1",
-        percent: false,
-        description: `Top-1 accuracy of ${group.model} divided by that of the clean run, by level`,
-      }),
-    });
-  }
-  const rows = means
-    .filter(
-      (point, i) =>
-        point.level > 0 || means.findIndex((other) => other.level === 0) === i,
-    )
-    .map((point) => {
-      const runs = runsAt(group, point.arm, point.level);
-      const arm = point.level === 0 ? "baseline" : point.arm;
-      const best = meanResult(runs, "top1Best");
-      return [arm, point.level, runs.length, point.value, best, meanResult(runs, "top5Last"), relative(point.value, clean)]; // prettier-ignore
-    });
+  arms: readonly LevelArm[],
+  highest: number,
+  lastLevel: number,
+): string {
+  const space = frame({
+    right: 66,
+    x: { domain: [0, 100 * lastLevel], label: "level (% of the training images)", ticks: 4 }, // prettier-ignore
+    y: { domain: [0, 100 * highest], label: "top-1 on the test images (%)" },
+  });
+  const series = arms
+    .map((arm) => ({ arm, points: pointsOf(group, arm) }))
+    .filter(({ points }) => points.some((point) => point.level > 0));
+  const chance = group.classes.length > 0 ? 100 / group.classes.length : null;
+  const ends = series.map(({ points }) => points.at(-1)!);
+  const heights = spread(
+    ends.map((point) => space.y(100 * point.mean)),
+    15,
+    space.top,
+    space.bottom,
+  );
+  const labels = series.map(({ arm }, i) =>
+    text(space.x(100 * ends[i]!.level) + 8, heights[i]! + 4, END_NAME[arm], {
+      fill: armColor(arm),
+      "font-weight": 600,
+    }),
+  );
+  const baseline = chance === null ? "" : stroke(`M${space.left} ${space.y(chance)}H${space.right}`, "var(--muted)", { "stroke-width": 1, "stroke-dasharray": "2 4" }) + text(space.left + 4, space.y(chance) - 5, "chance", { fill: "var(--muted)" }); // prettier-ignore
+  return chart(
+    space.width,
+    space.height,
+    `Top-1 accuracy of ${group.model} by level of noise and of reduction`,
+    space.axes +
+      baseline +
+      series.map(({ arm, points }) => armMarkup(space, arm, points)).join("") +
+      labels.join(""),
+  );
+}
+
+/** How intervals of accuracies are made, in a sentence. */
+export function intervalSentence(groups: readonly ModelRuns[]): string {
+  const counts = groups.flatMap((group) =>
+    conditions(group).map(({ runs }) => runs.length),
+  );
+  const images = groups[0] ? testImages(groups[0]) : null;
+  const several = counts.some((n) => n >= 3);
+  const few = counts.some((n) => n < 3);
+  const over = images === null ? "the test images" : `the ${images.toLocaleString("en")} test images`; // prettier-ignore
+  return [
+    several ? "Intervals: 95 %, Student's t over the seeds." : "",
+    few
+      ? `${several ? "With fewer than three seeds" : "Intervals"}: 95 % for a proportion of ${over}; one training draw, so the spread between trainings is not in them.`
+      : "",
+  ]
+    .filter((part) => part !== "")
+    .join(" ");
+}
+
+/** The table of every condition, in plain numbers. */
+function accuracyCsv(groups: readonly ModelRuns[]): string {
+  const rows = groups.flatMap((group) =>
+    conditions(group).map(({ arm, level, runs }): Cell[] => {
+      const images = testImages(group);
+      const top1 = estimate(runs.map(({ row }) => row.top1Last), images); // prettier-ignore
+      return [
+        group.model,
+        arm,
+        level,
+        runs.length,
+        top1?.mean ?? null,
+        top1?.low ?? null,
+        top1?.high ?? null,
+        mean(runs.map(({ row }) => row.top1Best)),
+        mean(runs.map(({ row }) => row.top5Last)),
+        mean(runs.map(({ summary }) => summary?.best.top5)),
+        mean(runs.map(({ row }) => row.lossLast)),
+        mean(runs.map(effectiveRate)),
+      ];
+    }),
+  );
+  return writeCsv(
+    ["model", "arm", "level", "seeds", "top1_last", "top1_last_low", "top1_last_high", "top1_best", "top5_last", "top5_best", "loss_last", "effective_rate"], // prettier-ignore
+    rows,
+  );
+}
+
+/** Accuracy by level; null without a finished run. */
+export function accuracyFigure(groups: readonly ModelRuns[]): Figure | null {
+  const arms = armsOf(groups);
+  const all = groups.flatMap((group) =>
+    arms.flatMap((arm) => pointsOf(group, arm)),
+  );
+  if (all.length === 0) return null;
+  const highest = Math.min(1, Math.max(...all.map(({ high }) => high)) * 1.04);
+  const lastLevel = Math.max(...all.map(({ level }) => level));
   return {
-    id,
+    id: "accuracy",
     title: "Accuracy by level",
-    choice: null,
-    panels: [{ label: "", id: "", charts }],
+    choices: [],
+    panels: [
+      {
+        charts: groups.map((group) => ({
+          title: groups.length > 1 ? group.model : null,
+          id: groups.length > 1 ? slug(group.model) : "",
+          svg: accuracyChart(group, arms, highest, lastLevel),
+        })),
+      },
+    ],
     caption:
-      "Top-1 accuracy after the last epoch on test images whose labels were never touched. " +
-      "Wrong labels: that share of the training images was given labels by the noise named under Settings. " +
-      "Fewer images: that share was removed, and at equal levels it is the same images. " +
-      (several ? "Dots: single seeds and, filled, their mean. " : "") +
-      "Relative: the same, divided by the clean run.",
-    csv: writeCsv(
-      [
-        "arm",
-        "level",
-        "runs",
-        "top1_last",
-        "top1_best",
-        "top5_last",
-        "top1_last_relative",
-      ],
-      rows,
-    ),
+      "Top-1 accuracy after the last epoch, on test images whose labels were never touched. Noise: that share of the " +
+      "training images was given other labels. Reduction: that share was removed; at equal levels it is the same " +
+      `images. Points: ${drawsText(groups)}. ${intervalSentence(groups)}`,
+    csv: accuracyCsv(groups),
   };
 }

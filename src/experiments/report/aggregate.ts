@@ -1,14 +1,30 @@
 /** The runs of a study by model, arm, level and seed, and means over seeds. */
-import type { Arm, ResultRow } from "../tables.js";
+import { pairedT } from "../statistics.js";
+import type { Arm } from "../tables.js";
 import { levelText } from "./html.js";
-import { numberOf, type RunData, type StudyData } from "./study.js";
+import type { RunData, StudyData } from "./study.js";
 
 /** An arm that has levels. */
-export type LevelArm = "noise" | "reduction";
+export type LevelArm = Exclude<Arm, "baseline">;
+
+/** In the order of every table and figure. */
+export const LEVEL_ARMS: readonly LevelArm[] = [
+  "noise",
+  "reduction",
+  "reduction-steps",
+];
+
+export const ARM_TITLE: Readonly<Record<LevelArm, string>> = {
+  noise: "Wrong labels",
+  reduction: "Fewer images",
+  "reduction-steps": "Fewer images, as many steps",
+};
 
 /** The runs of one model. */
 export interface ModelRuns {
   model: string;
+  /** Place in the study: the same colour and marker in every figure. */
+  index: number;
   runs: RunData[];
   /** Those that ended. */
   done: RunData[];
@@ -18,20 +34,20 @@ export interface ModelRuns {
   classes: string[];
 }
 
-const ARM_ORDER: readonly Arm[] = ["baseline", "noise", "reduction"];
-
 function ascending(values: Iterable<number>): number[] {
   return [...new Set(values)].sort((a, b) => a - b);
 }
 
 /** The study's models in order of appearance, each with its runs sorted by arm, level and seed. */
 export function byModel(study: StudyData): ModelRuns[] {
-  return [...new Set(study.runs.map((run) => run.row.model))].map((model) => {
+  const order: readonly Arm[] = ["baseline", ...LEVEL_ARMS];
+  const names = [...new Set(study.runs.map((run) => run.row.model))];
+  return names.map((model, index) => {
     const runs = study.runs
       .filter((run) => run.row.model === model)
       .sort(
         (a, b) =>
-          ARM_ORDER.indexOf(a.row.arm) - ARM_ORDER.indexOf(b.row.arm) ||
+          order.indexOf(a.row.arm) - order.indexOf(b.row.arm) ||
           a.row.level - b.row.level ||
           a.row.seed - b.row.seed,
       );
@@ -42,26 +58,32 @@ export function byModel(study: StudyData): ModelRuns[] {
           .filter((run) => run.row.arm === arm && run.row.level > 0)
           .map((run) => run.row.level),
       );
+    const rows = done.find((run) => run.perClass !== null)?.perClass ?? [];
     return {
       model,
+      index,
       runs,
       done,
-      levels: { noise: levels("noise"), reduction: levels("reduction") },
+      levels: {
+        noise: levels("noise"),
+        reduction: levels("reduction"),
+        "reduction-steps": levels("reduction-steps"),
+      },
       seeds: ascending(done.map((run) => run.row.seed)),
-      classes:
-        done
-          .find((run) => run.perClass !== null)
-          ?.perClass?.map((row) => row.class) ?? [],
+      classes: rows.map((row) => row.class),
     };
   });
 }
 
-/** The finished runs at a level of an arm; level 0 is the baseline of both. */
-export function runsAt(
-  group: ModelRuns,
-  arm: LevelArm,
-  level: number,
-): RunData[] {
+/** A cell of a study: all finished runs of one model under one condition. */
+export interface Condition {
+  arm: Arm;
+  level: number;
+  runs: RunData[];
+}
+
+/** The finished runs at a level of an arm; level 0 is the baseline of all. */
+export function runsAt(group: ModelRuns, arm: Arm, level: number): RunData[] {
   return group.done.filter((run) =>
     level === 0
       ? run.row.level === 0
@@ -69,24 +91,73 @@ export function runsAt(
   );
 }
 
+/** Every condition with a finished run: the baseline, then the arms by level. */
+export function conditions(group: ModelRuns): Condition[] {
+  const all: Omit<Condition, "runs">[] = [
+    { arm: "baseline", level: 0 },
+    ...LEVEL_ARMS.flatMap((arm) =>
+      group.levels[arm].map((level) => ({ arm, level })),
+    ),
+  ];
+  return all
+    .map(({ arm, level }) => ({ arm, level, runs: runsAt(group, arm, level) }))
+    .filter(({ runs }) => runs.length > 0);
+}
+
+/** The baseline and the levels of one arm. */
+export function armConditions(group: ModelRuns, arm: LevelArm): Condition[] {
+  return conditions(group).filter((c) => c.level === 0 || c.arm === arm);
+}
+
+/** The arms that have a level in some model. */
+export function armsOf(groups: readonly ModelRuns[]): LevelArm[] {
+  return LEVEL_ARMS.filter((arm) =>
+    groups.some((group) => group.levels[arm].length > 0),
+  );
+}
+
 /** Mean of what is there; null where there is nothing. */
 export function mean(
   values: readonly (number | null | undefined)[],
 ): number | null {
-  const present = values.filter(
-    (value): value is number => typeof value === "number",
-  );
+  const present = values.filter((value) => typeof value === "number");
   return present.length === 0
     ? null
     : present.reduce((a, b) => a + b, 0) / present.length;
 }
 
-/** Mean over the seeds of a measurement in results.csv. */
-export function meanResult(
-  runs: readonly RunData[],
-  key: "top1Last" | "top1Best" | "top5Last" | "lossLast",
-): number | null {
-  return mean(runs.map((run) => run.row[key]));
+/** A mean with its 95 % interval. */
+export interface Estimate {
+  mean: number;
+  low: number;
+  high: number;
+}
+
+/**
+ * The accuracy of a condition: Student's t over its seeds from 3 seeds on; below, Wilson's score interval of a
+ * proportion of `images` test images, which knows nothing of the spread between training draws.
+ */
+export function estimate(
+  values: readonly (number | null)[],
+  images: number | null,
+): Estimate | null {
+  const present = values.filter((value) => value !== null);
+  const center = mean(present);
+  if (center === null) return null;
+  if (present.length >= 3) {
+    const { halfWidth } = pairedT(present);
+    return { mean: center, low: center - halfWidth, high: center + halfWidth };
+  }
+  if (!images) return { mean: center, low: center, high: center };
+  const z = 1.959963984540054;
+  const scale = 1 + z ** 2 / images;
+  const middle = (center + z ** 2 / (2 * images)) / scale;
+  const half =
+    (z / scale) *
+    Math.sqrt(
+      (center * (1 - center)) / images + z ** 2 / (4 * images ** 2),
+    );
+  return { mean: center, low: middle - half, high: middle + half };
 }
 
 /** Mean over the seeds of the true positive rate of class `index`. */
@@ -99,17 +170,9 @@ export function meanTpr(
   );
 }
 
-/** a / b, and null where either is missing or b is 0: such a rate has no normalised value. */
-export function relative(a: number | null, b: number | null): number | null {
-  return a === null || b === null || b === 0 ? null : a / b;
-}
-
 /** Share of wrong labels among the training images of a run; null where it is not recorded. */
 export function effectiveRate(run: RunData): number | null {
-  if (run.poison) return run.poison.effectiveRate;
-  return run.row.arm === "noise" || numberOf(run.config, "noise") !== 0
-    ? null
-    : 0;
+  return run.poison?.effectiveRate ?? (run.row.arm === "noise" ? null : 0);
 }
 
 /** Number of test images that the rates were measured on. */
@@ -119,17 +182,22 @@ export function testImages(group: ModelRuns): number | null {
 }
 
 /** "clean", "20 % noise", "20 % removed". */
-export function conditionText(row: Pick<ResultRow, "arm" | "level">): string {
-  if (row.level === 0) return "clean";
-  return row.arm === "noise"
-    ? `${levelText(row.level)} noise`
-    : `${levelText(row.level)} removed`;
+export function conditionText({
+  arm,
+  level,
+}: Pick<Condition, "arm" | "level">): string {
+  if (level === 0) return "clean";
+  if (arm === "noise") return `${levelText(level)} noise`;
+  const steps = arm === "reduction-steps" ? ", as many steps" : "";
+  return `${levelText(level)} removed${steps}`;
 }
 
-/** The condition, with the seed where the model was trained with several. */
-export function runText(group: ModelRuns, run: RunData): string {
-  return (
-    conditionText(run.row) +
-    (group.seeds.length > 1 ? `, seed ${run.row.seed}` : "")
+/** "mean of 3 seeds" or "one training draw", for captions. */
+export function drawsText(groups: readonly ModelRuns[]): string {
+  const counts = groups.flatMap((group) =>
+    conditions(group).map(({ runs }) => runs.length),
   );
+  const [low, high] = [Math.min(...counts), Math.max(...counts)];
+  if (counts.length === 0 || high === 1) return "one training draw each";
+  return low === high ? `means of ${high} seeds` : `means of ${low} to ${high} seeds`; // prettier-ignore
 }

@@ -1,158 +1,233 @@
-/** Confusion matrices, one per run. */
+/** Confusion matrices: for the model and the condition that the reader chooses, in the order that the reader chooses. */
 import { type Cell, writeCsv } from "../csv.js";
-import type { ConfusionTable } from "../tables.js";
-import { conditionText, type ModelRuns, runText } from "./aggregate.js";
-import { appendSvg, type Figure, type Panel, svgMarkup } from "./figure.js";
-import { addLegend, heatmap, MAX_LABELLED } from "./heatmap.js";
-import { slug } from "./html.js";
+import { conditionText, conditions, drawsText, type ModelRuns } from "./aggregate.js"; // prettier-ignore
+import { type CellSpec, cellsMarkup } from "./cells.js";
+import {
+  addCounts,
+  type Counts,
+  orderByConfusion,
+  orderByRecall,
+  shareOf,
+  topConfusions,
+} from "./class-order.js";
+import { type Chart, type Figure, modelChoice, type Panel } from "./figure.js";
+import { explorable, legendMarkup, MAX_LABELLED } from "./grid.js";
+import { escapeHtml, percent, slug, tableHtml } from "./html.js";
 import { shade } from "./palette.js";
+import { chart, shorten, text, textWidth } from "./svg.js";
 
-/** Rows divided by their sum: of the images of a true class, the share predicted as each class. */
-function shares(counts: readonly (readonly number[])[]): (number | null)[][] {
-  return counts.map((row) => {
-    const support = row.reduce((a, b) => a + b, 0);
-    return row.map((count) => (support === 0 ? null : count / support));
-  });
+/** A matrix of a condition, summed over its seeds. */
+interface Matrix {
+  arm: string;
+  level: number;
+  name: string;
+  seeds: number;
+  counts: Counts;
 }
 
-/** Width of a matrix of many classes, in CSS pixels. */
-const DENSE_WIDTH = 560;
-
-/** Share at the end of the scale where there are many classes: most confusions are of a few percent. */
-const DENSE_MAX = 0.5;
-
-/**
- * A matrix of many classes: cells of one shade are a single path, which keeps a matrix of 100 × 100 at some tens of
- * kilobytes; names and numbers would not be readable and are in the table.
- */
-function denseMatrix(
-  document: Document,
-  values: (number | null)[][],
-  description: string,
-): string {
-  const size = values.length;
-  const paths = new Map([["seq-0", `M0,0h${size}v${size}h-${size}z`]]);
-  values.forEach((row, t) => {
-    row.forEach((value, p) => {
-      const step = value === null ? "seq-0" : shade("seq", value, DENSE_MAX);
-      if (step !== "seq-0")
-        paths.set(step, `${paths.get(step) ?? ""}M${p},${t}h1v1h-1z`);
-    });
-  });
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  const side = DENSE_WIDTH - 28;
-  const look = {
-    class: "chart",
-    width: DENSE_WIDTH,
-    fill: "currentColor",
-    "font-size": 12,
-  };
-  for (const [name, value] of Object.entries(look))
-    svg.setAttribute(name, String(value));
-  const middle = { x: 20 + side / 2, y: 12, "text-anchor": "middle" };
-  appendSvg(document, svg, "text", middle).textContent = "predicted class";
-  const turned = {
-    x: -20 - side / 2,
-    y: 12,
-    "text-anchor": "middle",
-    transform: "rotate(-90)",
-  };
-  appendSvg(document, svg, "text", turned).textContent = "true class";
-  const cells = appendSvg(document, svg, "g", {
-    transform: `translate(20,20) scale(${Math.floor((10 * side) / size) / 10})`,
-  });
-  for (const [step, d] of paths)
-    appendSvg(document, cells, "path", { fill: `var(--${step})`, d });
-  const legend = ["0 %", "share of the true class", `≥ ${100 * DENSE_MAX} %`];
-  addLegend(
-    document,
-    svg,
-    { scale: "seq", max: DENSE_MAX, legend },
-    DENSE_WIDTH,
-    side + 24,
-  );
-  return svgMarkup(svg, description);
+interface ModelMatrices {
+  group: ModelRuns;
+  classes: readonly string[];
+  matrices: Matrix[];
 }
 
-function matrix(
-  document: Document,
-  table: ConfusionTable,
-  description: string,
-  id: string,
-): string {
-  const values = shares(table.counts);
-  if (table.classes.length > MAX_LABELLED)
-    return denseMatrix(document, values, description);
-  return heatmap(document, {
-    rows: table.classes,
-    columns: table.classes,
-    values,
-    scale: "seq",
-    max: 1,
-    text: (value) => (value < 0.005 ? "" : (100 * value).toFixed(0)),
-    rowLabel: "true class",
-    columnLabel: "predicted class",
-    id,
-    description,
-    width: Math.max(380, 140 + 42 * table.classes.length),
-    rowHeight: 32,
-    legend: ["0 %", "share of the true class", "100 %"],
-    tiltColumns: true,
+function matricesOf(group: ModelRuns): ModelMatrices | null {
+  let classes: readonly string[] = [];
+  const matrices = conditions(group).flatMap((condition): Matrix[] => {
+    const tables = condition.runs.flatMap(({ confusion }) => confusion ?? []);
+    if (tables.length === 0) return [];
+    ({ classes } = tables[0]!);
+    return [
+      {
+        arm: condition.arm,
+        level: condition.level,
+        name: conditionText(condition),
+        seeds: tables.length,
+        counts: addCounts(tables.map(({ counts }) => counts)),
+      },
+    ];
   });
+  return matrices.length === 0 ? null : { group, classes, matrices };
 }
 
-/** The confusion matrices of a model's runs; null where no run has one. */
-export function confusionFigure(
-  document: Document,
-  group: ModelRuns,
-  id: string,
-): Figure | null {
-  const panels: Panel[] = [];
-  const rows: Cell[][] = [];
-  for (const run of group.done) {
-    if (!run.confusion) continue;
-    const { classes, counts } = run.confusion;
-    const label = runText(group, run);
-    const panelId = slug(label);
-    const svg = matrix(
-      document,
-      run.confusion,
-      `Confusion matrix of ${group.model}, ${label}`,
-      `${id}-${panelId}-none`,
-    );
-    panels.push({
-      label,
-      id: panelId,
-      charts: [{ title: conditionText(run.row), id: "", svg }],
-    });
-    counts.forEach((row, t) => {
-      rows.push([
-        run.row.arm,
-        run.row.level,
-        run.row.seed,
-        classes[t]!,
-        ...row,
-      ]);
-    });
-  }
-  if (panels.length === 0) return null;
-  const dense = group.classes.length > MAX_LABELLED;
+const ORDERS = ["of the data", "alike side by side", "best recognised first"];
+
+/** Index of the order that a matrix shows at first: names help where they can be read, likeness where they are many. */
+const firstOrder = (classes: number): number =>
+  classes > MAX_LABELLED ? 1 : 0;
+
+function geometry(classes: readonly string[]): {
+  cells: Pick<CellSpec, "left" | "top" | "cellWidth" | "cellHeight" | "size">;
+  names: string[];
+} {
+  const many = classes.length > MAX_LABELLED;
+  const size = many ? 8.5 : 12;
+  const names = classes.map((name) => shorten(name, many ? 18 : 14));
+  const label = 14 + Math.max(...names.map((name) => textWidth(name, size)));
+  const cell = many
+    ? Math.max(9, Math.min(20, 900 / classes.length))
+    : Math.min(38, 480 / classes.length);
   return {
-    id,
-    title: "Confusion matrices",
-    choice: "Run",
-    panels,
-    caption:
-      "Rows: true classes; columns: predicted classes; after the last epoch. Each cell is the share, in percent, of the " +
-      "row's test images" +
-      (dense ? "" : "; cells below half a percent stay empty") +
-      ". The diagonal is the true positive rate." +
-      (dense
-        ? " Classes stand in the data set's order; names and counts are in the data."
-        : ""),
-    csv: writeCsv(
-      ["arm", "level", "seed", "true_class", ...group.classes],
-      rows,
+    cells: { left: label + 18, top: label + 18, cellWidth: cell, cellHeight: cell, size }, // prettier-ignore
+    names,
+  };
+}
+
+function matrixSvg(
+  model: ModelMatrices,
+  matrix: Matrix,
+  order: readonly number[],
+): { svg: string; spec: CellSpec } {
+  const { cells, names } = geometry(model.classes);
+  const large = model.classes.length > MAX_LABELLED;
+  const { counts } = matrix;
+  const empty = counts.map((row) => row.every((count) => count === 0));
+  const sorted = order.map((c) => names[c]!);
+  const spec: CellSpec = {
+    ...cells,
+    rows: sorted,
+    columns: sorted,
+    turned: true,
+    // The root of the share: confusions of a few percent are what a reader looks for.
+    shades: order.map((t) =>
+      order.map((p) =>
+        empty[t] ? null : shade("seq", Math.sqrt(shareOf(counts, t, p)), 1),
+      ),
     ),
+    texts: large
+      ? null
+      : order.map((t) =>
+          order.map((p) => {
+            const share = shareOf(counts, t, p);
+            return share < 0.005 ? "" : String(Math.round(100 * share));
+          }),
+        ),
+    marks: null,
+  };
+  const side = cells.left + order.length * cells.cellWidth;
+  const muted = { fill: "var(--muted)" };
+  const middle = cells.left + (order.length * cells.cellWidth) / 2;
+  const svg = chart(
+    side + 4,
+    side + 36,
+    `Confusion matrix of ${model.group.model}`,
+    text(middle, 12, "predicted class", { ...muted, "text-anchor": "middle" }) +
+      text(0, 0, "true class", { ...muted, "text-anchor": "middle", transform: `translate(12,${middle.toFixed(1)})rotate(-90)` }) + // prettier-ignore
+      `<g class="matrix">${cellsMarkup(spec)}</g>` +
+      legendMarkup("seq", ["0", "6 %", "25 %", "56 %", "100 % of the true class"], cells.left, side + 8, Math.min(360, side - cells.left)), // prettier-ignore
+  );
+  return { svg, spec };
+}
+
+/** The largest confusions without noise and at the highest level of noise. */
+function topTable({ group, classes, matrices }: ModelMatrices): string {
+  const clean = matrices.find(({ level }) => level === 0) ?? matrices[0]!;
+  const noisy = matrices.findLast(({ arm }) => arm === "noise");
+  const other = noisy && noisy !== clean ? noisy : null;
+  const rows = topConfusions(clean.counts, 10).map((pair) => [
+    `${escapeHtml(classes[pair.truth]!)} → ${escapeHtml(classes[pair.predicted]!)}`,
+    percent(pair.share),
+    ...(other ? [percent(shareOf(other.counts, pair.truth, pair.predicted))] : []), // prettier-ignore
+  ]);
+  if (rows.length === 0) return "";
+  return tableHtml(
+    [
+      { title: "true → predicted" },
+      { title: clean.name, numeric: true },
+      ...(other ? [{ title: other.name, numeric: true }] : []),
+    ],
+    rows,
+    `The largest confusions of ${group.model}`,
+    "short",
+  );
+}
+
+function panelOf(
+  model: ModelMatrices,
+  index: number,
+  names: readonly string[],
+  several: boolean,
+): Panel {
+  const [reference] = model.matrices;
+  const natural = model.classes.map((_, c) => c);
+  const start = firstOrder(model.classes.length);
+  const orders = [
+    natural,
+    orderByConfusion(reference!.counts),
+    orderByRecall(reference!.counts),
+  ];
+  // The order that shows at first is option 0.
+  const listed = [orders[start]!, ...orders.filter((_, i) => i !== start)];
+  const { svg, spec } = matrixSvg(model, reference!, listed[0]!);
+  const data = {
+    classes: model.classes,
+    names: geometry(model.classes).names,
+    size: spec.size,
+    orders: listed,
+    // Null: the model has no finished run under that condition.
+    counts: names.map((name) => {
+      const matrix = model.matrices.find((one) => one.name === name);
+      return matrix?.counts.map((row) => row.join(" ")).join(";") ?? null;
+    }),
+  };
+  const large = model.classes.length > MAX_LABELLED ? " data-large" : "";
+  const prefix = several ? `${slug(model.group.model)}-` : "";
+  const rest: Chart[] = model.matrices.slice(1).map((matrix) => ({
+    title: null,
+    id: `${prefix}${slug(matrix.name)}`,
+    svg: matrixSvg(model, matrix, listed[0]!).svg,
+    fileOnly: true,
+  }));
+  return {
+    ...(several && { model: index, title: model.group.model }),
+    charts: [
+      {
+        title: null,
+        id: `${prefix}${slug(reference!.name)}`,
+        svg,
+        wrap: (inner) =>
+          explorable(inner, spec, `data-confusion="${escapeHtml(JSON.stringify(data))}"${large}`), // prettier-ignore
+      },
+      ...rest,
+    ],
+    after: topTable(model),
+  };
+}
+
+/** The figure; null where no run has its matrix. */
+export function confusionFigure(groups: readonly ModelRuns[]): Figure | null {
+  const models = groups.flatMap((group) => matricesOf(group) ?? []);
+  const [first] = models;
+  if (!first) return null;
+  const start = firstOrder(first.classes.length);
+  // A partial sweep has conditions that only some models have.
+  const names = [...new Set(models.flatMap(({ matrices }) => matrices.map(({ name }) => name)))]; // prettier-ignore
+  const rows = models.flatMap(({ group, classes, matrices }) =>
+    matrices.flatMap(({ arm, level, seeds, counts }) =>
+      counts.map((row, t): Cell[] => [group.model, arm, level, seeds, classes[t]!, ...row]), // prettier-ignore
+    ),
+  );
+  return {
+    id: "confusion",
+    title: "Confusion matrices",
+    choices: [
+      ...modelChoice(models.map(({ group }) => group)),
+      {
+        key: "condition",
+        label: "Trained on",
+        options: names,
+      },
+      {
+        key: "order",
+        label: "Order of classes",
+        options: [ORDERS[start]!, ...ORDERS.filter((_, i) => i !== start)],
+      },
+    ],
+    panels: models.map((model, i) => panelOf(model, i, names, models.length > 1)),
+    caption:
+      "Of the test images of each true class, the share in percent predicted as each class; the diagonal is the true " +
+      "positive rate. Shades follow the root of the share, so that small confusions are seen. Alike: classes that the " +
+      `first matrix confuses stand side by side (average linkage). Counts are sums over the seeds (${drawsText(groups)}).`,
+    csv: writeCsv(["model", "arm", "level", "seeds", "true", ...first.classes], rows), // prettier-ignore
   };
 }

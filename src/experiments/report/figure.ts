@@ -1,148 +1,123 @@
-/** A figure of the report, and the charts in it: SVG by Observable Plot on whatever document is at hand. */
-import * as Plot from "@observablehq/plot";
+/**
+ * A figure of the report: charts to choose from, a caption, and the data. Whatever an element shows for one choice
+ * alone carries `data-at-<choice>="<index>"`, and `data-off` while another is chosen; the page's script moves `data-off`.
+ */
 import { escapeHtml } from "./html.js";
 
-/** One or more charts that are shown together. */
+/** What a reader can choose; the first option shows at first. */
+export interface Choice {
+  /** Part of an attribute's name. */
+  readonly key: "model" | "class" | "condition" | "order";
+  readonly label: string;
+  readonly options: readonly string[];
+}
+
+/** A drawing, and a file of its own. */
+export interface Chart {
+  readonly title: string | null;
+  /** Part of the file name. */
+  readonly id: string;
+  readonly svg: string;
+  /** Wraps the drawing in the page, as for cells that can be read one by one. */
+  readonly wrap?: (svg: string) => string;
+  /** Written as a file only: the page draws it on demand. */
+  readonly fileOnly?: boolean;
+}
+
+/** Charts shown together. */
 export interface Panel {
-  /** The choice that shows this panel. */
-  label: string;
-  /** Part of the file names. */
-  id: string;
-  charts: { title: string | null; id: string; svg: string }[];
+  /** Which option of "model" shows it; undefined: always. */
+  readonly model?: number;
+  readonly title?: string;
+  readonly charts: readonly Chart[];
+  /** Markup after the charts: a table. */
+  readonly after?: string;
 }
 
-/** A figure: panels to choose from (or a single one), what one sees, and the data. */
 export interface Figure {
-  /** Part of file names and the anchor in the page. */
-  id: string;
-  title: string;
-  /** What the choice between panels is called; null where there is one panel. */
-  choice: string | null;
-  panels: Panel[];
-  /** Plain text: what one sees and how it is defined. */
-  caption: string;
-  csv: string;
+  /** Anchor in the page, and part of file names. */
+  readonly id: string;
+  readonly title: string;
+  readonly choices: readonly Choice[];
+  readonly panels: readonly Panel[];
+  /** Plain text: what one sees, of how many, and how it is defined. */
+  readonly caption: string;
+  /** The data as text, or the id of the figure whose data it is too. */
+  readonly csv: string | { readonly sameAs: string };
 }
 
-/** Width of a chart that stands beside another or alone on a phone, in CSS pixels. */
-export const CHART_WIDTH = 380;
-
-/** Coordinates to one decimal: a tenth of a pixel is not seen, and floats are most of a figure's bytes (opacities and em stay). */
-function roundCoordinates(markup: string): string {
-  return markup.replace(/<[^>]+>/g, (tag) =>
-    tag.replace(/-?(?:[1-9]\d*\.\d{2,}|0\.\d{4,}(?:e-?\d+)?)/g, (number) =>
-      String(Number(Number(number).toFixed(1))),
-    ),
-  );
+/** The attributes of what shows only while option `index` is chosen. */
+export function atOption(key: Choice["key"], index: number, first = 0): string {
+  return `data-at-${key}="${index}"${index === first ? "" : " data-off"}`;
 }
 
-/** Adds an SVG element to another. */
-export function appendSvg(
-  document: Document,
-  parent: Element,
-  name: string,
-  attributes: Record<string, string | number>,
-): Element {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes))
-    element.setAttribute(key, String(value));
-  parent.appendChild(element);
-  return element;
-}
-
-/** The markup of a chart's SVG element with a description for those who cannot see it. */
-export function svgMarkup(svg: Element, description: string): string {
-  svg.querySelector("style")?.remove();
-  // Every mark is one picture to a screen reader; the data is in the table beside it.
-  for (const element of svg.querySelectorAll("[aria-label]"))
-    element.removeAttribute("aria-label");
-  return roundCoordinates(svg.outerHTML).replace(
-    /^<svg/,
-    `<svg role="img" aria-label="${escapeHtml(description)}"`,
-  );
-}
-
-/** The SVG element of a plot in the report's style. */
-export function plotElement(
-  document: Document,
-  options: Plot.PlotOptions,
-): Element {
-  return Plot.plot({
-    document,
-    width: CHART_WIDTH,
-    height: 280,
-    marginLeft: 46,
-    marginBottom: 40,
-    marginTop: 26,
-    className: "chart",
-    style: { fontSize: "12px" },
-    ...options,
-  });
-}
-
-/** A plot as markup. */
-export function chart(
-  document: Document,
-  options: Plot.PlotOptions,
-  description: string,
+/** SVG markup that shows only while option `index` of a choice is chosen; holds no <g> itself. */
+export function variant(
+  key: Choice["key"],
+  index: number,
+  markup: string,
 ): string {
-  return svgMarkup(plotElement(document, options), description);
+  return `<g ${atOption(key, index)}>${markup}</g>`;
 }
 
-/** A figure's chart as a file of its own. */
-export function standaloneSvg(svg: string): string {
-  return (
-    svg.replace(
-      /^<svg/,
-      '<svg xmlns="http://www.w3.org/2000/svg" style="background:var(--paper);color:var(--ink)"',
-    ) + "\n"
-  );
+/** The choice of a model, where there are several. */
+export function modelChoice(models: readonly { model: string }[]): Choice[] {
+  return models.length > 1
+    ? [
+        {
+          key: "model",
+          label: "Model",
+          options: models.map(({ model }) => model),
+        },
+      ]
+    : [];
 }
 
-/** Moves label positions apart to at least `gap`, in order, as little as the limits allow. */
-export function spread(
-  positions: readonly number[],
-  gap: number,
-  low: number,
-  high: number,
-): number[] {
-  const order = positions
-    .map((_, i) => i)
-    .sort((a, b) => positions[a]! - positions[b]!);
-  const result = [...positions];
-  let floor = low;
-  for (const i of order) {
-    result[i] = Math.max(result[i]!, floor);
-    floor = result[i] + gap;
-  }
-  let ceiling = high;
-  for (const i of order.reverse()) {
-    result[i] = Math.min(result[i]!, ceiling);
-    ceiling = result[i] - gap;
-  }
-  return result;
-}
+/** Options that stand side by side as buttons; more become a list. */
+const MAX_BUTTONS = 7;
 
-/** Length of a text in characters as a reader counts them, nearly: code points. */
-export function textLength(text: string): number {
-  return Array.from(text).length;
-}
-
-/** A legend in one row above the plot: a dash in each colour and its name. */
-export function legendMarks(
-  items: readonly { label: string; color: string }[],
-): Plot.Markish[] {
-  // Six levels and the clean run fill the width from the chart's left edge on.
-  let x = items.length > 5 ? -40 : 0;
-  return items.map(({ label, color }) => {
-    const mark = Plot.text([`━ ${label}`], {
-      frameAnchor: "top-left",
-      dx: x,
-      dy: -18,
-      fill: color,
-      fontWeight: 600,
+/** The controls of a figure or a section: hidden until the page's script works. `scope` makes names unique. */
+export function choicesHtml(choices: readonly Choice[], scope: string): string {
+  const controls = choices
+    .filter(({ options }) => options.length > 1)
+    .map(({ key, label, options }) => {
+      const name = `${scope}-${key}`;
+      if (options.length > MAX_BUTTONS) {
+        const list = options
+          .map((option, i) => `<option value="${i}">${escapeHtml(option)}`)
+          .join("");
+        return `<label class="list">${escapeHtml(label)} <select data-choice="${key}" id="${name}" autocomplete="off">${list}</select></label>`;
+      }
+      const buttons = options
+        .map(
+          (option, i) =>
+            `<label><input type="radio" name="${name}" value="${i}" data-choice="${key}" autocomplete="off"${i === 0 ? " checked" : ""}><span>${escapeHtml(option)}</span></label>`,
+        )
+        .join("");
+      return `<fieldset><legend>${escapeHtml(label)}</legend>${buttons}</fieldset>`;
     });
-    x += 22 + 7 * label.length;
-    return mark;
-  });
+  return controls.length > 0
+    ? `<form class="choices" hidden>${controls.join("")}</form>`
+    : "";
+}
+
+/** A drawing as a file: one variant alone, readable on white by programs that know no CSS variables. */
+export function standaloneSvg(
+  svg: string,
+  resolveColors: (svg: string) => string,
+  option?: { key: Choice["key"]; index: number },
+): string {
+  const chosen = svg.replace(
+    /<g data-at-(\w+)="(\d+)"( data-off)?>(.*?)<\/g>/gs,
+    (_, key: string, index: string, off: string | undefined, inner: string) =>
+      (option?.key === key ? Number(index) === option.index : off === undefined)
+        ? `<g>${inner}</g>`
+        : "",
+  );
+  return (
+    resolveColors(chosen)
+      .replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg" font-family="system-ui, Roboto, Noto Sans, Liberation Sans, sans-serif"') // prettier-ignore
+      .replace('fill="currentColor"', `fill="${resolveColors("var(--ink)")}"`)
+      .replace(/^(<svg[^>]*>)/, '$1<rect width="100%" height="100%" fill="#ffffff"/>') + "\n" // prettier-ignore
+  );
 }

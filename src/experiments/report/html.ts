@@ -73,6 +73,7 @@ export function tableHtml(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
   caption: string,
+  className = "",
 ): string {
   const attributes = (column: Column): string =>
     column.numeric ? ' class="number"' : "";
@@ -89,7 +90,13 @@ export function tableHtml(
     return `<tr>${cells.join("")}</tr>`;
   });
   return (
-    `<div class="scroll" tabindex="0" role="region" aria-label="${escapeHtml(caption)}"><table><caption>${escapeHtml(caption)}</caption>` +
+    `<div class="scroll" tabindex="0" role="region" aria-label="${escapeHtml(caption)}"><table${className === "" ? "" : ` class="${className}"`}><caption>${escapeHtml(caption)}</caption>` +
     `<thead><tr>${head.join("")}</tr></thead><tbody>${body.join("")}</tbody></table></div>`
   );
+}
+
+/** A share in whole percent, with one decimal below 10 where it has one: "27 %", "7.5 %". */
+export function rounded(value: number): string {
+  const digits = Math.abs(100 * value) < 9.95 ? 1 : 0;
+  return percent(value, digits).replace(".0\u00a0", "\u00a0");
 }

@@ -1,153 +1,136 @@
-/** The report on disk: reads a sweep folder, writes report/index.html and report/figures. Node and Deno only. */
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+/** Reads what a report is made from: a sweep folder or the folder of a single run. Node and Deno only. */
+import { readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
-import { parseHTML } from "linkedom";
 import { UserError } from "../../errors.js";
-import { parseResults, type ResultRow } from "../tables.js";
-import { standaloneSvg } from "./figure.js";
-import { buildFigures, renderPage } from "./page.js";
-import { resolveLight } from "./palette.js";
+import type { ClaimResult } from "../claims.js";
 import {
-  type JobState,
+  parseExchange,
+  parseImpact,
+  parseSensitivity,
+} from "../measure-tables.js";
+import type { Concordance } from "../measures.js";
+import { parseResults, type ResultRow } from "../tables.js";
+import {
+  type Measures,
+  noMeasures,
+  parseJson,
   parseObject,
   parseRun,
+  parseSummary,
   parseSweep,
-  rowOfJob,
   RUN_FILES,
+  type RunData,
   type RunTexts,
+  rowOfRun,
   type StudyData,
 } from "./study.js";
-
-/** A document to draw on outside a browser. */
-export function headlessDocument(): Document {
-  return parseHTML("<!doctype html><html><body></body></html>").document;
-}
 
 /** The text of a file, or null where there is none. */
 async function readText(path: string): Promise<string | null> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
-    if (
-      error instanceof Error &&
-      "code" in error &&
-      (error.code === "ENOENT" || error.code === "ENOTDIR")
-    )
-      return null;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return null;
     throw error;
   }
 }
 
-async function readRun(sweepDir: string, row: ResultRow) {
+async function readTexts(folder: string): Promise<RunTexts> {
   const texts: RunTexts = {};
   for (const name of RUN_FILES) {
-    const text =
-      row.run === "" ? null : await readText(join(sweepDir, row.run, name));
+    const text = await readText(join(folder, name));
     if (text !== null) texts[name] = text;
   }
-  return parseRun(row, texts);
+  return texts;
 }
 
-/** Folder of a job: its id, with the start of its hash where the id does not end with it already. */
-function jobFolder(job: JobState): string {
-  const short = job.hash.slice(0, 8);
-  return `runs/${short === "" || job.id.endsWith(short) ? job.id : `${job.id}-${short}`}`;
+async function readRun(sweepDir: string, row: ResultRow): Promise<RunData> {
+  // A row without a folder is a job that left none.
+  if (row.run === "") return parseRun(row, {}, sweepDir);
+  const folder = join(sweepDir, row.run);
+  return parseRun(row, await readTexts(folder), folder);
 }
 
-/**
- * Reads a sweep folder. Runs, files and rows that are missing or damaged become words in the result.
- * @throws UserError where the folder holds neither sweep.json nor results.csv
- */
-export async function readStudy(sweepDir: string): Promise<StudyData> {
-  const [sweepText, resultsText] = await Promise.all([
-    readText(join(sweepDir, "sweep.json")),
-    readText(join(sweepDir, "results.csv")),
-  ]);
-  if (sweepText === null && resultsText === null) {
-    throw new UserError(
-      `${sweepDir}: no sweep folder (neither sweep.json nor results.csv); make one with: tarnish sweep`,
-    );
-  }
-  const problems: string[] = [];
-  const attempt = <T>(
-    text: string | null,
-    missing: string,
-    parse: (text: string) => T,
-  ): T | null => {
-    if (text === null) {
-      problems.push(missing);
-      return null;
-    }
-    try {
-      return parse(text);
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error;
-      problems.push(error.message);
-      return null;
-    }
+async function readMeasures(folder: string): Promise<Measures> {
+  const read = async <T>(
+    file: string,
+    parse: (text: string, name: string) => T,
+    otherwise: T,
+  ): Promise<T> => {
+    const path = join(folder, file);
+    const text = await readText(path);
+    return text === null ? otherwise : parse(text, path);
   };
-  const sweep = attempt(sweepText, "sweep.json is missing: runs that were planned and never started are unknown", parseSweep); // prettier-ignore
-  const rows = attempt(resultsText, "results.csv is missing: the table is made from the runs' summaries", parseResults) ?? []; // prettier-ignore
-  const known = new Map(rows.map((row) => [basename(row.run), row]));
-  for (const job of sweep?.jobs ?? []) {
-    const run = jobFolder(job);
-    const row = known.get(basename(run)) ?? known.get(job.id);
-    if (row) continue;
-    const summaryText = await readText(join(sweepDir, run, "summary.json"));
-    const summary = summaryText === null ? null : attempt(summaryText, "", (text) => parseObject(text, `${run}/summary.json`)); // prettier-ignore
-    rows.push(rowOfJob(job, run, summary));
-  }
-  const runs = await Promise.all(rows.map((row) => readRun(sweepDir, row)));
-  for (const job of sweep?.jobs ?? []) {
-    const folder = basename(jobFolder(job));
-    const run = runs.find(
-      ({ row }) => basename(row.run) === folder || basename(row.run) === job.id,
-    );
-    if (job.error !== null) run?.problems.push(job.error);
-  }
   return {
-    name: sweep?.name ?? basename(resolve(sweepDir)),
-    createdWith: sweep?.createdWith ?? null,
-    runs,
-    problems,
+    impact: await read("impact.csv", parseImpact, noMeasures.impact),
+    exchange: await read("exchange.csv", parseExchange, noMeasures.exchange),
+    sensitivity: await read("sensitivity.csv", parseSensitivity, noMeasures.sensitivity), // prettier-ignore
+    concordance: await read(
+      "concordance.json",
+      (text, name) => parseObject(text, name) as unknown as Concordance,
+      noMeasures.concordance,
+    ),
+    claims: await read(
+      "claims.json",
+      (text, name) => {
+        const claims = parseJson(text, name);
+        if (!Array.isArray(claims))
+          throw new UserError(`${name}: holds no list of claims`);
+        return claims as ClaimResult[];
+      },
+      noMeasures.claims,
+    ),
   };
 }
 
-/** Paths of a written report. */
-export interface WrittenReport {
-  page: string;
-  figures: string[];
+async function readSweep(
+  folder: string,
+  resultsText: string,
+): Promise<StudyData> {
+  const sweepFile = join(folder, "sweep.json");
+  const sweepText = await readText(sweepFile);
+  const sweep = sweepText === null ? null : parseSweep(sweepText, sweepFile);
+  const rows = parseResults(resultsText, join(folder, "results.csv"));
+  return {
+    kind: "sweep",
+    name: sweep?.name ?? basename(resolve(folder)),
+    createdWith: sweep?.createdWith ?? null,
+    runs: await Promise.all(rows.map((row) => readRun(folder, row))),
+    jobs: sweep?.jobs ?? [],
+    measures: await readMeasures(folder),
+  };
+}
+
+async function readSingleRun(
+  folder: string,
+  configText: string,
+): Promise<StudyData> {
+  const config = parseObject(configText, join(folder, "config.json"));
+  const texts = await readTexts(folder);
+  const summaryText = texts["summary.json"];
+  const summary = summaryText === undefined ? null : parseSummary(summaryText, join(folder, "summary.json")); // prettier-ignore
+  const version = config.version;
+  return {
+    kind: "run",
+    name: basename(resolve(folder)),
+    createdWith: typeof version === "string" ? `tarnish ${version}` : null,
+    runs: [parseRun(rowOfRun(config, summary), texts, folder)],
+    jobs: [],
+    measures: noMeasures,
+  };
 }
 
 /**
- * Writes report/index.html, and each chart as .svg (light colours, no variables) and each figure's data as .csv under
- * report/figures. An earlier report is replaced as a whole.
+ * Reads a sweep folder (its tables as they stand) or a run folder.
+ * @throws UserError where the folder is neither, and naming the file where one is damaged
  */
-export async function writeReport(sweepDir: string): Promise<WrittenReport> {
-  const study = await readStudy(sweepDir);
-  const models = buildFigures(study, headlessDocument());
-  const report = join(sweepDir, "report");
-  const folder = join(report, "figures");
-  await rm(folder, { recursive: true, force: true });
-  await mkdir(folder, { recursive: true });
-  const figures: string[] = [];
-  const write = async (name: string, text: string): Promise<void> => {
-    figures.push(join(folder, name));
-    await writeFile(join(folder, name), text);
-  };
-  for (const figure of models.flatMap((model) => model.figures)) {
-    await write(`${figure.id}.csv`, figure.csv);
-    for (const panel of figure.panels) {
-      for (const chart of panel.charts) {
-        const name = [figure.id, panel.id, chart.id]
-          .filter((part) => part !== "")
-          .join("-");
-        await write(`${name}.svg`, resolveLight(standaloneSvg(chart.svg)));
-      }
-    }
-  }
-  const page = join(report, "index.html");
-  await writeFile(`${page}.tmp`, renderPage(study, models));
-  await rename(`${page}.tmp`, page);
-  return { page, figures };
+export async function readStudy(folder: string): Promise<StudyData> {
+  const results = await readText(join(folder, "results.csv"));
+  if (results !== null) return readSweep(folder, results);
+  const config = await readText(join(folder, "config.json"));
+  if (config !== null) return readSingleRun(folder, config);
+  throw new UserError(
+    `${folder}: neither a sweep folder (no results.csv) nor a run folder (no config.json); make one with: tarnish sweep, or tarnish train`,
+  );
 }

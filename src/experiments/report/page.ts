@@ -1,159 +1,134 @@
-/** The report: one self-contained HTML page from the files of a sweep. */
+/** The report: one self-contained HTML page from the files of a sweep or of a run. */
 import { accuracyFigure } from "./accuracy.js";
+import { accuracyTable } from "./accuracy-table.js";
 import { byModel, type ModelRuns } from "./aggregate.js";
+import { calibrationFigure } from "./calibration.js";
+import { cellsMarkup } from "./cells.js";
+import { claimsHtml } from "./claims.js";
+import { classIndexFigure } from "./class-index.js";
+import { tprFigure } from "./class-rates.js";
+import { classTable } from "./class-table.js";
+import { pageScript } from "./client.js";
 import { confusionFigure } from "./confusion.js";
-import { learningFigure, lossFigure } from "./curves.js";
-import { CHART_WIDTH, type Figure } from "./figure.js";
-import { cautionText, headline } from "./headline.js";
-import { impactFigure, normalisedFigure, tprFigure } from "./class-rates.js";
-import { csvLink, escapeHtml, slug, tableHtml } from "./html.js";
+import { exchangeFigure, exchangeSeries, exchangeTable } from "./exchange.js";
+import { type Choice, choicesHtml, type Figure, modelChoice } from "./figure.js"; // prettier-ignore
+import { figureHtml } from "./figure-html.js";
+import { answer, answerNote, caution, findings } from "./findings.js";
+import { escapeHtml } from "./html.js";
+import { impactFigure } from "./impact.js";
+import { learningFigure } from "./learning.js";
+import { lossFigure } from "./loss.js";
+import { memorisationFigure } from "./memorisation.js";
+import { missingHtml } from "./missing.js";
 import { precisionRecallFigure } from "./precision-recall.js";
-import { SCRIPT } from "./script.js";
-import {
-  accuracyTable,
-  runsTable,
-  settingsList,
-  trainCommand,
-} from "./settings.js";
+import { provenanceHtml } from "./provenance.js";
+import { readOffFigure } from "./read-off.js";
+import { runRatesFigure } from "./run-rates.js";
+import { sensitivityFigure } from "./sensitivity.js";
 import type { StudyData } from "./study.js";
 import { styleSheet } from "./style.js";
+import { TERMS } from "./terms.js";
+import { volumeFigure } from "./volume.js";
 
-/** The figures of one model, in the order of the page. */
-export interface ModelFigures {
-  group: ModelRuns;
-  /** Prefix of anchors and file names: empty where the study has one model. */
-  prefix: string;
-  figures: Figure[];
+/** Figures under one heading; those of a section with choices follow them together. */
+export interface Section {
+  readonly id: string;
+  readonly title: string;
+  readonly intro: string;
+  readonly choices: readonly Choice[];
+  readonly figures: readonly Figure[];
+  /** Markup before the figures: a table. */
+  readonly before: string;
 }
 
-/**
- * Draws every figure that the files allow.
- * @param document the page's own in a browser; a headless one elsewhere (node-read.ts)
- */
-export function buildFigures(
+function closeUp(study: StudyData, groups: readonly ModelRuns[]): Section {
+  const rows = study.measures.impact;
+  const shown = groups.filter(({ model }) => rows.some((row) => row.model === model)); // prettier-ignore
+  return {
+    id: "one-class",
+    title: "One class, up close",
+    intro: "Choose a class: the table and both figures follow.",
+    choices: [
+      { key: "class", label: "Class", options: shown[0]?.classes ?? [] },
+      ...modelChoice(shown),
+    ],
+    before: "",
+    figures: [
+      classTable(shown, rows),
+      readOffFigure(shown, rows),
+      classIndexFigure(shown, rows),
+    ].filter((figure) => figure !== null),
+  };
+}
+
+/** Every section that the files allow, in the order of the page. Sections without figures are left out. */
+export function buildSections(
   study: StudyData,
-  document: Document,
-): ModelFigures[] {
-  const groups = byModel(study);
-  return groups.map((group, i) => {
-    const same = groups.findIndex(
-      (other) => slug(other.model) === slug(group.model),
-    );
-    const prefix =
-      groups.length === 1
-        ? ""
-        : `${slug(group.model)}${same === i ? "" : `-${i}`}-`;
-    const figures = [
-      accuracyFigure(document, group, `${prefix}accuracy`),
-      learningFigure(document, group, `${prefix}learning-curves`),
-      lossFigure(document, group, `${prefix}loss`),
-      precisionRecallFigure(document, group, `${prefix}precision-recall`),
-      tprFigure(document, group, `${prefix}tpr`),
-      normalisedFigure(document, group, `${prefix}tpr-normalised`),
-      impactFigure(document, group, `${prefix}impact-index`),
-      confusionFigure(document, group, `${prefix}confusion`),
-    ].filter((figure) => figure !== null);
-    return { group, prefix, figures };
+  groups: readonly ModelRuns[],
+): Section[] {
+  const { measures } = study;
+  const series = exchangeSeries(groups, measures.exchange);
+  const section = (
+    id: string,
+    title: string,
+    figures: readonly (Figure | null)[],
+    more: Partial<Pick<Section, "intro" | "before">> = {},
+  ): Section => ({
+    id,
+    title,
+    intro: "",
+    choices: [],
+    before: "",
+    ...more,
+    figures: figures.filter((figure) => figure !== null),
   });
-}
-
-function chartHtml(
-  chart: Figure["panels"][number]["charts"][number],
-  showTitle: boolean,
-): string {
-  const width = Number(/ width="(\d+)"/.exec(chart.svg)?.[1] ?? CHART_WIDTH);
-  // A chart that is wider than a phone scrolls there instead of shrinking its numbers beyond reading.
-  const wide = width > CHART_WIDTH + 40;
-  const title =
-    showTitle && chart.title !== null
-      ? `<h4>${escapeHtml(chart.title)}</h4>`
-      : "";
-  return `<div${wide ? ' class="wide" tabindex="0"' : ""}>${title}${chart.svg}</div>`;
-}
-
-function figureHtml(figure: Figure, number: number, after: string): string {
-  const many = figure.choice !== null;
-  const panels = figure.panels.map((panel) => {
-    const heading = many ? `<h4>${escapeHtml(panel.label)}</h4>` : "";
-    const charts = panel.charts.map((chart) =>
-      chartHtml(chart, !many || panel.charts.length > 1),
-    );
-    return (
-      `<section class="panel"${many ? ` data-label="${escapeHtml(panel.label)}"` : ""}>${heading}` +
-      `<div class="charts">${charts.join("")}</div></section>`
-    );
-  });
-  return (
-    `<section><h3 id="${figure.id}">${escapeHtml(figure.title)}</h3>${after}` +
-    `<figure class="figure" id="figure-${figure.id}"${many ? ` data-choice="${escapeHtml(figure.choice ?? "")}"` : ""}>` +
-    panels.join("\n") +
-    `<figcaption><strong>Figure ${number}.</strong> ${escapeHtml(figure.caption)} ` +
-    `${csvLink(`${figure.id}.csv`, figure.csv)}</figcaption></figure></section>`
-  );
-}
-
-/** Everything that the report could not show, in words. */
-function missingHtml(study: StudyData): string {
-  const items = [...study.problems];
-  for (const run of study.runs) {
-    const name =
-      run.row.run ||
-      `${run.row.model} ${run.row.arm} ${run.row.level} seed ${run.row.seed}`;
-    if (run.row.status !== "done")
-      items.push([`${name}: ${run.row.status}`, ...run.problems].join("; "));
-    else items.push(...run.problems.map((problem) => `${name}: ${problem}`));
-  }
-  if (items.length === 0) return "";
-  const list = items.map((item) => `<li>${escapeHtml(item)}</li>`).join("");
-  return (
-    `<section class="missing" role="note"><p><strong>Not everything is here.</strong> ` +
-    `The report shows what there is; this is missing:</p><ul>${list}</ul></section>`
-  );
-}
-
-function modelHtml(
-  model: ModelFigures,
-  several: boolean,
-  firstNumber: number,
-): string {
-  const { group, prefix, figures } = model;
-  const heading = several ? escapeHtml(group.model) : "Results";
-  const body = figures.map((figure, i) =>
-    figureHtml(
-      figure,
-      firstNumber + i,
-      figure.id === `${prefix}accuracy` ? accuracyTable(group) : "",
+  return [
+    section("cost", "What wrong labels cost", [exchangeFigure(series)], {
+      before: exchangeTable(series),
+    }),
+    section(
+      "accuracies",
+      "Accuracy",
+      [accuracyFigure(groups), volumeFigure(groups)],
+      { before: accuracyTable(groups) },
     ),
+    section("training", "Training", [
+      learningFigure(groups),
+      lossFigure(groups),
+      precisionRecallFigure(groups),
+    ]),
+    section("classes", "Class by class", [
+      impactFigure(groups, measures.impact),
+      sensitivityFigure(groups, measures.sensitivity, measures.concordance),
+      tprFigure(groups),
+      runRatesFigure(study, groups),
+    ]),
+    closeUp(study, groups),
+    section("mistakes", "Mistakes", [
+      confusionFigure(groups),
+      memorisationFigure(groups),
+      calibrationFigure(groups),
+    ]),
+  ].filter(({ figures }) => figures.length > 0);
+}
+
+function sectionHtml(section: Section, numbers: ReadonlyMap<string, number>) {
+  const own = section.choices.length > 0;
+  const figures = section.figures.map((figure) => figureHtml(figure, numbers, own)); // prettier-ignore
+  const [first] = section.choices;
+  const heading =
+    own && first
+      ? `: <span data-name-of="${first.key}">${escapeHtml(first.options[0] ?? "")}</span>`
+      : "";
+  return (
+    `<section${own ? " data-scope" : ""}><h2 id="${section.id}">${escapeHtml(section.title)}${heading}</h2>` +
+    (section.intro === "" ? "" : `<p class="intro">${section.intro}</p>`) +
+    choicesHtml(section.choices, section.id) +
+    section.before +
+    figures.join("\n") +
+    `</section>`
   );
-  const lead = several
-    ? `<p class="lead">${escapeHtml(headline(group).join(" "))}</p>`
-    : "";
-  return `<section><h2 id="${prefix}results">${heading}</h2>${lead}${body.join("\n")}</section>`;
 }
-
-function settingsHtml(models: readonly ModelFigures[]): string {
-  const parts = models.map(({ group }) => {
-    const commands = group.runs
-      .map(trainCommand)
-      .filter((command) => command !== null);
-    return (
-      (models.length > 1 ? `<h3>${escapeHtml(group.model)}</h3>` : "") +
-      (settingsList(group) ?? "<p>No run has left its config.json.</p>") +
-      runsTable(group) +
-      (commands.length > 0
-        ? `<p>Each run can be made again alone:</p><pre tabindex="0"><code>${escapeHtml(commands.join("\n"))}</code></pre>`
-        : "")
-    );
-  });
-  return `<section><h2 id="settings">Settings, and how to reproduce this</h2>${parts.join("\n")}</section>`;
-}
-
-const TERMS = `<section><h2 id="terms">Terms</h2><dl class="terms">
-<dt>Noise</dt><dd>In every class, that share of the training images is chosen and given other labels by the named kind. <em>shuffle</em> pools the labels of all chosen images and deals them out again, so class sizes stay and a few images get their own label back; the share that is really wrong is in the table of accuracy. <em>uniform</em> gives each chosen image a wrong label. Test labels are never touched.</dd>
-<dt>Reduction</dt><dd>In every class, that share of the training images is removed: at the same level, the very images whose labels the noise would have changed.</dd>
-<dt>Last and best</dt><dd>After the last epoch, and the best of all evaluated epochs. The best is chosen on the test images and so flatters; the headline uses the last.</dd>
-<dt>Calibration error</dt><dd>How far confidence and accuracy lie apart, over 15 equal-width bins of the top probability.</dd>
-</dl></section>`;
 
 /** A study's name as a title: "dirty-data" becomes "Dirty data". */
 function title(name: string): string {
@@ -161,98 +136,77 @@ function title(name: string): string {
   return words[0]!.toUpperCase() + words.slice(1);
 }
 
-function summaryTable(models: readonly ModelFigures[]): string {
-  if (models.length < 2) return "";
-  const rows = models.map(({ group }) => [
-    escapeHtml(group.model),
-    `${group.done.length} of ${group.runs.length}`,
-    escapeHtml(headline(group).slice(0, 2).join(" ")),
-  ]);
-  // Sentences wrap; the other columns keep to their numbers.
-  return tableHtml(
-    [
-      { title: "model" },
-      { title: "runs", numeric: true },
-      { title: "finding" },
-    ],
-    rows,
-    "The models",
-  ).replaceAll("<td>", '<td style="white-space:normal">');
+function headerHtml(
+  study: StudyData,
+  groups: readonly ModelRuns[],
+  name: string,
+): string {
+  const series = exchangeSeries(groups, study.measures.exchange);
+  const planned = Math.max(study.jobs.length, study.runs.length);
+  const done = study.runs.filter(({ row }) => row.status === "done").length;
+  const paragraph = (text: string | null, kind: string) =>
+    text === null ? "" : `<p class="${kind}">${escapeHtml(text)}</p>`;
+  const list = findings(study, groups).map((sentence) => `<li>${escapeHtml(sentence)}</li>`); // prettier-ignore
+  const count = study.kind === "run" ? `one run, ${done === 1 ? "finished" : "not finished"}` : `${done} of ${planned} runs finished`; // prettier-ignore
+  return (
+    `<p class="kicker">${escapeHtml(groups.map(({ model }) => model).join(", "))} · ${count}</p>` +
+    `<h1>${escapeHtml(name)}</h1>` +
+    paragraph(answer(series), "answer") +
+    paragraph(answerNote(series), "note") +
+    (list.length > 0 ? `<ul class="findings">${list.join("")}</ul>` : "") +
+    paragraph(caution(groups), "note") +
+    missingHtml(study)
+  );
 }
 
-/** The page around figures that are already drawn. */
+/** The page around sections that are already drawn. */
 export function renderPage(
   study: StudyData,
-  models: readonly ModelFigures[],
+  groups: readonly ModelRuns[],
+  sections: readonly Section[],
 ): string {
-  const several = models.length > 1;
-  const done = study.runs.filter((run) => run.row.status === "done").length;
-  const name = title(study.name);
-  const leads = several
-    ? summaryTable(models)
-    : models
-        .map(
-          ({ group }) =>
-            `<p class="lead">${escapeHtml(headline(group).join(" "))}</p>`,
-        )
-        .join("");
-  const caution = models[0]
-    ? `<p class="note">${escapeHtml(cautionText(models[0].group))}</p>`
-    : "";
-  let number = 1;
-  const sections = models.map((model) => {
-    const html = modelHtml(model, several, number);
-    number += model.figures.length;
-    return html;
-  });
-  const links = several
-    ? models.map(({ group, prefix }) => ({
-        id: `${prefix}results`,
-        text: group.model,
-      }))
-    : (models[0]?.figures ?? []).map((figure) => ({
-        id: figure.id,
-        text: figure.title,
-      }));
-  const nav = [
-    ...links,
-    { id: "settings", text: "Settings" },
-    { id: "terms", text: "Terms" },
-  ]
-    .map(({ id, text }) => `<li><a href="#${id}">${escapeHtml(text)}</a></li>`)
-    .join("");
-  const made = study.createdWith === null ? "tarnish" : study.createdWith;
+  const name =
+    study.kind === "run" ? `Run ${study.name}` : `${title(study.name)}: what dirty labels cost`; // prettier-ignore
+  const numbers = new Map(
+    sections.flatMap(({ figures }) => figures).map(({ id }, i) => [id, i + 1]),
+  );
+  const claims = claimsHtml(study.measures.claims);
+  const links = [
+    ...sections,
+    ...(claims === "" ? [] : [{ id: "claims", title: "Claims" }]),
+    { id: "settings", title: "Settings" },
+    { id: "terms", title: "Terms" },
+  ].map((link) => `<li><a href="#${link.id}">${escapeHtml(link.title)}</a></li>`); // prettier-ignore
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${escapeHtml(name)}: what dirty labels cost</title>
+<title>${escapeHtml(name)}</title>
 <style>${styleSheet()}</style>
+<noscript><style>[data-at-model][data-off]{display:block!important}</style></noscript>
 </head>
 <body>
+<a class="skip" href="#content">Skip to the figures</a>
 <header>
-<p class="kicker">${escapeHtml(models.map(({ group }) => group.model).join(", "))} · ${done} of ${study.runs.length} runs finished</p>
-<h1>${escapeHtml(name)}: what dirty labels cost</h1>
-${leads}
-${caution}
-${missingHtml(study)}
-<nav aria-label="Contents"><ul>${nav}</ul></nav>
+${headerHtml(study, groups, name)}
+<nav aria-label="Contents"><ul>${links.join("")}</ul><button type="button" id="theme" hidden>Dark page</button></nav>
 </header>
-<main>
-${sections.join("\n")}
-${settingsHtml(models)}
+<main id="content" tabindex="-1">
+${sections.map((section) => sectionHtml(section, numbers)).join("\n")}
+${claims}
+${provenanceHtml(study, groups)}
 ${TERMS}
 </main>
-<footer><p>Made by ${escapeHtml(made)} from the files in this sweep's folder alone.</p></footer>
-<script>${SCRIPT}</script>
+<footer><p>Made by ${escapeHtml(study.createdWith ?? "tarnish")} from the files in this folder alone. Every figure is also in <code>figures/</code>, as .svg and .csv.</p></footer>
+<script>(${pageScript.toString()})(${cellsMarkup.toString()})</script>
 </body>
 </html>
 `;
 }
 
 /** The report of a study as one HTML page that loads nothing. */
-export function renderReport(study: StudyData, document: Document): string {
-  return renderPage(study, buildFigures(study, document));
+export function renderReport(study: StudyData): string {
+  const groups = byModel(study);
+  return renderPage(study, groups, buildSections(study, groups));
 }

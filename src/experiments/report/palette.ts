@@ -75,6 +75,20 @@ interface Theme {
   change: readonly [Lch, Lch];
 }
 
+/**
+ * Models are told apart by colour and by marker. Found by a search over OKLCH for colours that stay apart under
+ * simulated protanopia, deuteranopia and tritanopia (Machado 2009), with a contrast of at least 3 on the paper, and
+ * away from the arms' colours.
+ */
+function modelColors(colors: readonly string[]): Record<string, string> {
+  return Object.fromEntries(colors.map((color, i) => [`model-${i}`, color]));
+}
+
+/** Colour of a model by its place in the study. */
+export function modelColor(index: number): string {
+  return `var(--model-${index % 8})`;
+}
+
 const LIGHT: Theme = {
   base: {
     paper: "#ffffff",
@@ -84,6 +98,11 @@ const LIGHT: Theme = {
     wash: "#f5f5f7",
     noise: "#c25400",
     reduction: "#0072b2",
+    "on-noise": "#ffffff",
+    good: "#2b7a5b",
+    "on-good": "#ffffff",
+    "wash-strong": "#d9d9e0",
+    ...modelColors(["#d35193", "#47068c", "#a68e2d", "#458ff7", "#650911", "#554c62", "#845812", "#4a4cc5"]), // prettier-ignore
   },
   noise: [
     [0.7, 0.14, 65],
@@ -117,6 +136,11 @@ const DARK: Theme = {
     wash: "#1e1f25",
     noise: "#f0853a",
     reduction: "#56b4e9",
+    "on-noise": "#111111",
+    good: "#5cc79a",
+    "on-good": "#111111",
+    "wash-strong": "#3d3e48",
+    ...modelColors(["#e879b0", "#9f7bff", "#e8cf6a", "#a9ccff", "#b8505a", "#8f8a9c", "#b58a4a", "#5d60d8"]), // prettier-ignore
   },
   noise: [
     [0.58, 0.15, 38],
@@ -181,11 +205,13 @@ function declarations(variables: Map<string, string>): string {
 
 const light = themeVariables(LIGHT);
 
-/** The variables as a style sheet: light, dark where the reader prefers it, light again on paper. */
+/** The variables as a style sheet: light; dark where the system or the reader asks for it; light again on paper. */
 export function paletteCss(): string {
+  const dark = `color-scheme:dark;${declarations(themeVariables(DARK))}`;
   return (
-    `:root{color-scheme:light dark;${declarations(light)}}\n` +
-    `@media screen and (prefers-color-scheme:dark){:root{${declarations(themeVariables(DARK))}}}\n`
+    `:root{color-scheme:light;${declarations(light)}}\n` +
+    `@media screen and (prefers-color-scheme:dark){:root:not([data-theme=light]){${dark}}}\n` +
+    `@media screen{:root[data-theme=dark]{${dark}}}\n`
   );
 }
 
@@ -197,16 +223,29 @@ export function resolveLight(svg: string): string {
   );
 }
 
+type ArmName = "noise" | "reduction" | "reduction-steps";
+
+/** Colour of an arm. The two reduction arms share theirs; lines of the second are broken. */
+export function armColor(arm: ArmName): string {
+  return arm === "noise" ? "var(--noise)" : "var(--reduction)";
+}
+
+/** Dashes of an arm's line, for SVG. */
+export function armDash(arm: ArmName): string | undefined {
+  return arm === "reduction-steps" ? "5 4" : undefined;
+}
+
 /** Colour of a level of an arm: pale to strong over the arm's levels; the clean baseline has the text's colour. */
 export function levelColor(
-  arm: "noise" | "reduction",
+  arm: ArmName,
   level: number,
   levels: readonly number[],
 ): string {
   const index = levels.indexOf(level);
   if (index < 0) return "var(--ink)";
   const t = levels.length === 1 ? 0.7 : index / (levels.length - 1);
-  return `var(--${arm}-${Math.round(t * (LEVEL_STEPS - 1))})`;
+  const ramp = arm === "noise" ? "noise" : "reduction";
+  return `var(--${ramp}-${Math.round(t * (LEVEL_STEPS - 1))})`;
 }
 
 /** Name of the step that holds a value: a sequential one over [0, max] or a diverging one over [−max, max]. */

@@ -1,223 +1,171 @@
-/** Precision-recall curves by level: all classes together (macro), and each class. */
-import * as Plot from "@observablehq/plot";
-import { type Cell, compact, writeCsv } from "../csv.js";
+/** Precision-recall curves by level: all classes together (macro), or the class that the reader chooses. */
+import { type Cell, writeCsv } from "../csv.js";
 import { macroCurve } from "../metrics.js";
-import type { PrTable } from "../tables.js";
-import { type LevelArm, mean, type ModelRuns, runsAt } from "./aggregate.js";
-import { chart, type Figure, legendMarks, type Panel } from "./figure.js";
+import {
+  armConditions,
+  ARM_TITLE,
+  type Condition,
+  drawsText,
+  type LevelArm,
+  mean,
+  type ModelRuns,
+} from "./aggregate.js";
+import { type Chart, type Figure, modelChoice, variant } from "./figure.js";
 import { fixed, levelText, slug } from "./html.js";
+import { curveArms } from "./level-lines.js";
 import { levelColor } from "./palette.js";
 import type { RunData } from "./study.js";
+import { chart, type Frame, frame, lineData, stroke, text } from "./svg.js";
 
-interface Curve {
-  level: number;
-  label: string;
-  color: string;
-  recall: number[];
-  precision: number[];
-}
-
-/** What the reader can choose: a class, or all of them (index null). */
-interface Choice {
-  name: string;
-  index: number | null;
-  pick: (pr: PrTable[]) => PrTable[];
-}
-
-/** Points of a drawn curve; fewer for data with many classes, whose page would grow too large. */
+/** Points of a curve; fewer where many classes would make a large page. */
 function gridSteps(classes: number): number {
-  return classes <= 20 ? 50 : 20;
+  return classes <= 20 ? 40 : 20;
 }
 
-/** The mean over seeds of the curves that `pick` finds in each run, on a grid of recalls. */
+/** The mean over the seeds of precision at k/steps recall, k = 1…steps; `index` null: of the macro curves. */
 function meanCurve(
   runs: readonly RunData[],
-  pick: (pr: PrTable[]) => PrTable[],
+  index: number | null,
   steps: number,
-) {
+): number[] | null {
   const curves = runs
-    .flatMap((run) => (run.pr ? [macroCurve(pick(run.pr), steps)] : []))
-    .filter((c) => c.recall.length);
+    .flatMap(({ pr }) => {
+      if (!pr) return [];
+      const one = index === null ? pr : pr.slice(index, index + 1);
+      return [macroCurve(one, steps).precision];
+    })
+    .filter((precision) => precision.length > 0);
   if (curves.length === 0) return null;
-  return {
-    recall: curves[0]!.recall,
-    precision: curves[0]!.recall.map((_, k) =>
-      mean(curves.map((curve) => curve.precision[k]))!,
+  return curves[0]!.map((_, k) => mean(curves.map((curve) => curve[k]))!);
+}
+
+/** Mean average precision over the runs, and over the classes with support where `index` is null; before any thinning. */
+function averagePrecision(
+  runs: readonly RunData[],
+  index: number | null,
+): number | null {
+  return mean(
+    runs.map((run) =>
+      mean(
+        (run.perClass ?? [])
+          .filter((row) => row.support > 0 && (index === null || row.index === index)) // prettier-ignore
+          .map((row) => row.ap),
+      ),
     ),
-  };
-}
-
-function curves(
-  group: ModelRuns,
-  arm: LevelArm,
-  pick: (pr: PrTable[]) => PrTable[],
-): Curve[] {
-  return [0, ...group.levels[arm]].flatMap((level) => {
-    const curve = meanCurve(
-      runsAt(group, arm, level),
-      pick,
-      gridSteps(group.classes.length),
-    );
-    const label = level === 0 ? "clean" : levelText(level);
-    return curve
-      ? [
-          {
-            level,
-            label,
-            color: levelColor(arm, level, group.levels[arm]),
-            ...curve,
-          },
-        ]
-      : [];
-  });
-}
-
-function curvesChart(
-  document: Document,
-  all: readonly Curve[],
-  description: string,
-): string {
-  const axis = {
-    domain: [0, 1],
-    ticks: 5,
-    tickSize: 0,
-    labelArrow: "none",
-  } as const;
-  return chart(
-    document,
-    {
-      height: 340,
-      x: { ...axis, label: "recall", labelAnchor: "center" },
-      y: { ...axis, label: null, grid: true },
-      color: { type: "identity" },
-      marks: [
-        all.map((curve) =>
-          Plot.line(
-            curve.recall.map((recall, k) => ({
-              recall,
-              precision: curve.precision[k]!,
-            })),
-            {
-              x: "recall",
-              y: "precision",
-              stroke: curve.color,
-              strokeWidth: 2,
-            },
-          ),
-        ),
-        Plot.text(["precision"], {
-          frameAnchor: "top-left",
-          rotate: -90,
-          dx: -40,
-          dy: 28,
-          textAnchor: "end",
-        }),
-        ...legendMarks(all),
-      ],
-    },
-    description,
   );
 }
 
-/** Mean average precision over runs and the classes with support, from per_class.csv (before any thinning). */
-function averagePrecisionText(
+function curveMarkup(
+  space: Frame,
   group: ModelRuns,
   arm: LevelArm,
+  all: readonly Condition[],
   index: number | null,
+  steps: number,
 ): string {
-  const parts = [0, ...group.levels[arm]].flatMap((level) => {
-    const value = mean(
-      runsAt(group, arm, level).map((run) =>
-        mean(
-          (run.perClass ?? [])
-            .filter(
-              (row) =>
-                row.support > 0 && (index === null || row.index === index),
-            )
-            .map((row) => row.ap),
-        ),
-      ),
-    );
-    return value === null ? [] : [fixed(value, 3)];
+  return all
+    .map(({ level, runs }, i) => {
+      const precision = meanCurve(runs, index, steps);
+      const color = levelColor(arm, level, group.levels[arm]);
+      const name = level === 0 ? "clean" : levelText(level);
+      const label = text(space.right + 10, space.top + 26 + 17 * i, name, { fill: color, "font-weight": 600 }) + text(space.width - 4, space.top + 26 + 17 * i, fixed(averagePrecision(runs, index), 3), { fill: color, "text-anchor": "end" }); // prettier-ignore
+      if (!precision) return label;
+      const line = precision.map((p, k) => [space.x((k + 1) / steps), space.y(p)] as const); // prettier-ignore
+      return stroke(lineData(line), color) + label;
+    })
+    .join("");
+}
+
+function armChart(group: ModelRuns, arm: LevelArm, prefix: string): Chart[] {
+  const all = armConditions(group, arm).filter(({ runs }) => runs.some(({ pr }) => pr !== null)); // prettier-ignore
+  if (all.length === 0) return [];
+  const steps = gridSteps(group.classes.length);
+  const space = frame({
+    width: 450,
+    height: 320,
+    right: 104,
+    x: { domain: [0, 1], label: "recall" },
+    y: { domain: [0, 1], label: "precision" },
   });
-  // The ends of a long series say it all; every value is in the runs' per_class.csv.
-  const shown = parts.length <= 4 ? parts : [parts[0]!, parts.at(-1)!];
-  return shown.join(" → ");
+  const head = text(space.width - 4, space.top + 8, "AP", { "text-anchor": "end", fill: "var(--muted)" }); // prettier-ignore
+  const options = [null, ...group.classes.map((_, index) => index)];
+  return [
+    {
+      title: ARM_TITLE[arm],
+      id: `${prefix}${arm}`,
+      svg: chart(
+        space.width,
+        space.height,
+        `Precision against recall of ${group.model}, ${ARM_TITLE[arm].toLowerCase()}, a curve per level`,
+        space.axes +
+          head +
+          options
+            .map((index, k) => variant("class", k, curveMarkup(space, group, arm, all, index, steps))) // prettier-ignore
+            .join(""),
+      ),
+    },
+  ];
 }
 
-const ARM_TITLE: Record<LevelArm, string> = {
-  noise: "Wrong labels",
-  reduction: "Fewer images",
-};
-
-/** Column of a condition in the table of the figure. */
-function key(arm: LevelArm, level: number): string {
-  return level === 0 ? "baseline" : `${arm}_${level}`;
-}
-
-/** The precision-recall figure; null where no run has curves. */
-export function precisionRecallFigure(
-  document: Document,
-  group: ModelRuns,
-  id: string,
-): Figure | null {
-  const choices: Choice[] = [
-    { name: "all (macro)", index: null, pick: (pr) => pr },
-    ...group.classes.map((name, index) => ({
+/** The data: a row per class and recall, a column per model and condition. */
+function curvesCsv(groups: readonly ModelRuns[]): string {
+  const classes = groups[0]!.classes;
+  const steps = gridSteps(classes.length);
+  const columns = groups.flatMap((group) =>
+    curveArms(group).flatMap((arm, a) =>
+      armConditions(group, arm)
+        // The clean curve is the same in every arm.
+        .filter(({ level }) => a === 0 || level > 0)
+        .map(({ level, runs }) => ({
+          name: `${group.model}_${level === 0 ? "baseline" : `${arm}_${level}`}`,
+          runs,
+        })),
+    ),
+  );
+  const rows = [null, ...classes.map((_, index) => index)].flatMap((index) => {
+    const curves = columns.map(({ runs }) => meanCurve(runs, index, steps));
+    const name = index === null ? "(macro)" : classes[index]!;
+    return Array.from({ length: steps }, (_, k): Cell[] => [
       name,
-      index,
-      pick: (pr: PrTable[]) => pr.filter((table) => table.class === name),
-    })),
-  ];
-  const arms = ["noise", "reduction"] as const;
-  // The clean curve stands in both charts and once in the table.
-  const keys = [
-    "baseline",
-    ...arms.flatMap((arm) => group.levels[arm].map((level) => key(arm, level))),
-  ];
-  const rows: Cell[][] = [];
-  const panels: Panel[] = [];
-  for (const choice of choices) {
-    const charts: Panel["charts"] = [];
-    const columns = new Map<string, Curve>();
-    for (const arm of arms) {
-      if (arm === "reduction" && group.levels.reduction.length === 0) continue;
-      const all = curves(group, arm, choice.pick);
-      if (all.length === 0) continue;
-      for (const curve of all) columns.set(key(arm, curve.level), curve);
-      charts.push({
-        title: `${ARM_TITLE[arm]}: AP ${averagePrecisionText(group, arm, choice.index)}`,
-        id: arm,
-        svg: curvesChart(
-          document,
-          all,
-          `Precision against recall, ${choice.name}, ${ARM_TITLE[arm].toLowerCase()}`,
-        ),
-      });
-    }
-    if (charts.length === 0) continue;
-    const macro = choice.index === null;
-    const [first] = columns.values();
-    first?.recall.forEach((recall, k) => {
-      const cells = keys.map((name) => {
-        const precision = columns.get(name)?.precision[k];
-        return precision === undefined ? null : compact(precision);
-      });
-      rows.push([macro ? "(macro)" : choice.name, recall, ...cells]);
-    });
-    const panelId = macro ? "macro" : `${choice.index}-${slug(choice.name)}`;
-    panels.push({ label: choice.name, id: panelId, charts });
-  }
-  if (panels.length === 0) return null;
+      (k + 1) / steps,
+      ...curves.map((curve) => {
+        const value = curve?.[k];
+        return value === undefined ? null : Number(value.toPrecision(4));
+      }),
+    ]);
+  });
+  return writeCsv(["class", "recall", ...columns.map(({ name }) => name)], rows); // prettier-ignore
+}
+
+/** The figure; null where no run has curves. */
+export function precisionRecallFigure(
+  groups: readonly ModelRuns[],
+): Figure | null {
+  const shown = groups.filter((group) => group.done.some(({ pr }) => pr !== null) && group.classes.length > 0); // prettier-ignore
+  const [first] = shown;
+  if (!first) return null;
+  const several = shown.length > 1;
   return {
-    id,
+    id: "precision-recall",
     title: "Precision and recall",
-    choice: "Class",
-    panels,
+    choices: [
+      ...modelChoice(shown),
+      {
+        key: "class",
+        label: "Class",
+        options: ["all classes (macro)", ...first.classes],
+      },
+    ],
+    panels: shown.map((group, i) => ({
+      ...(several && { model: i, title: group.model }),
+      charts: curveArms(group).flatMap((arm) =>
+        armChart(group, arm, several ? `${slug(group.model)}-` : ""),
+      ),
+    })),
     caption:
       "Each class against all others, by the softmax probability: at each recall, the precision at the highest threshold " +
       "that reaches it. Macro: the unweighted mean over the classes. AP: average precision, Σ(Rₙ − Rₙ₋₁)Pₙ over all " +
-      "thresholds, from the clean run to the highest level.",
-    csv: writeCsv(["class", "recall", ...keys], rows),
+      `thresholds. Curves and AP: ${drawsText(groups)}.`,
+    csv: curvesCsv(shown),
   };
 }

@@ -1,5 +1,12 @@
-/** A sweep folder as plain objects: what the report is made from, parsed from the texts of the files alone. */
+/** A sweep or a single run as plain objects: what the report is made from, parsed from the texts of the files alone. */
 import { UserError } from "../../errors.js";
+import type { ClaimResult } from "../claims.js";
+import type {
+  Concordance,
+  ExchangeRow,
+  ImpactRow,
+  SensitivityRow,
+} from "../measures.js";
 import type {
   Arm,
   ConfusionTable,
@@ -36,28 +43,80 @@ export interface PoisonFacts {
   effectiveRate: number;
 }
 
-/** One run: its row of results.csv and its files. A member is null where its file is missing or damaged. */
+/** Counts of training images by what the network predicts them as; the file is summary.json. */
+export interface MemorisationFacts {
+  poisoned: number;
+  asTrue: number;
+  asGiven: number;
+  asOther: number;
+  clean: number;
+  cleanCorrect: number;
+}
+
+/** What the report needs of one evaluation in summary.json. */
+export interface Point {
+  epoch: number | null;
+  top1: number | null;
+  top5: number | null;
+  loss: number | null;
+  ece: number | null;
+}
+
+export interface SummaryFacts {
+  last: Point;
+  best: Point;
+  adapter: string | null;
+  trainSeconds: number | null;
+  memorisation: MemorisationFacts | null;
+}
+
+/** One run: its row of results.csv and its files. A member is null where its file is missing. */
 export interface RunData {
   row: ResultRow;
   config: JsonObject | null;
-  summary: JsonObject | null;
+  summary: SummaryFacts | null;
   steps: StepLine[];
   evals: EvalLine[];
   perClass: PerClassRow[] | null;
   confusion: ConfusionTable | null;
   pr: PrTable[] | null;
   poison: PoisonFacts | null;
-  /** What is missing or damaged, in words. */
-  problems: string[];
+  /** Names of files that a finished run should have. */
+  missing: string[];
 }
 
-/** A whole sweep. */
+/** The computed measures of a sweep (../measures.ts); empty where the sweep has none yet, and for a single run. */
+export interface Measures {
+  impact: ImpactRow[];
+  exchange: ExchangeRow[];
+  sensitivity: SensitivityRow[];
+  concordance: Concordance | null;
+  claims: ClaimResult[];
+}
+
+export const noMeasures: Measures = {
+  impact: [],
+  exchange: [],
+  sensitivity: [],
+  concordance: null,
+  claims: [],
+};
+
+/** A job of sweep.json. */
+export interface JobFacts {
+  id: string;
+  state: string;
+  error: string | null;
+}
+
 export interface StudyData {
+  kind: "sweep" | "run";
   name: string;
   createdWith: string | null;
   runs: RunData[];
-  /** What is missing of the sweep itself, in words. */
-  problems: string[];
+  /** Every job that was planned. */
+  jobs: JobFacts[];
+  measures: Measures;
 }
 
 /** The files of a run folder that the report reads. */
@@ -89,35 +148,50 @@ export function textOf(object: JsonObject | null, key: string): string | null {
   return typeof value === "string" ? value : null;
 }
 
+/** An object's member as an object, else null. */
+export function objectOf(
+  object: JsonObject | null,
+  key: string,
+): JsonObject | null {
+  const value = object?.[key];
+  return isObject(value) ? value : null;
+}
+
 function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** @throws UserError where the text is no JSON object */
 export function parseObject(text: string, name: string): JsonObject {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw new UserError(`${name} is no JSON; the file is damaged or cut off`);
-  }
-  if (!isObject(value)) throw new UserError(`${name} holds no JSON object`);
+  const value = parseJson(text, name);
+  if (!isObject(value)) throw new UserError(`${name}: holds no JSON object`);
   return value;
 }
 
+/** @throws UserError where the text is no JSON */
+export function parseJson(text: string, name: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new UserError(`${name}: is no JSON; the file is damaged or cut off`);
+  }
+}
+
 /** The lines of metrics.jsonl. A last line that a killed run left half-written is passed over. */
-export function parseMetrics(text: string): {
-  steps: StepLine[];
-  evals: EvalLine[];
-} {
+export function parseMetrics(
+  text: string,
+  name = "metrics.jsonl",
+): { steps: StepLine[]; evals: EvalLine[] } {
   const steps: StepLine[] = [];
   const evals: EvalLine[] = [];
-  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  const lines = text.split("\n");
   lines.forEach((line, i) => {
+    if (line.trim() === "") return;
     let object: JsonObject;
     try {
-      object = parseObject(line, `metrics.jsonl, line ${i + 1},`);
+      object = parseObject(line, `${name}, line ${i + 1}`);
     } catch (error) {
+      // Only the last line has no newline after it.
       if (i === lines.length - 1) return;
       throw error;
     }
@@ -138,12 +212,11 @@ function lengthOf(value: unknown): number {
   return Array.isArray(value) ? value.length : 0;
 }
 
-/** The facts of poison.json. */
-export function parsePoison(text: string): PoisonFacts {
-  const object = parseObject(text, "poison.json");
+function parsePoison(text: string, name: string): PoisonFacts {
+  const object = parseObject(text, name);
   const effectiveRate = numberOf(object, "effectiveRate");
   if (effectiveRate === null)
-    throw new UserError("poison.json: effectiveRate is no number");
+    throw new UserError(`${name}: effectiveRate is no number`);
   return {
     kind: textOf(object, "kind") ?? "",
     selected: lengthOf(object.selected),
@@ -153,105 +226,111 @@ export function parsePoison(text: string): PoisonFacts {
   };
 }
 
-/** Puts a run together; whatever is missing or damaged becomes a problem in words, never an exception. */
-export function parseRun(row: ResultRow, texts: RunTexts): RunData {
-  const problems: string[] = [];
+export function parseSummary(text: string, name: string): SummaryFacts {
+  const object = parseObject(text, name);
+  const point = (key: string): Point => {
+    const at = objectOf(object, key);
+    return {
+      epoch: numberOf(at, "epoch"),
+      top1: numberOf(at, "top1"),
+      top5: numberOf(at, "top5"),
+      loss: numberOf(at, "loss"),
+      ece: numberOf(at, "ece"),
+    };
+  };
+  const split = objectOf(object, "memorisation");
+  const count = (key: string): number => numberOf(split, key) ?? 0;
+  return {
+    last: point("last"),
+    best: point("best"),
+    adapter: textOf(object, "adapter"),
+    trainSeconds: numberOf(object, "trainSeconds"),
+    memorisation: split && {
+      poisoned: count("poisoned"),
+      asTrue: count("asTrue"),
+      asGiven: count("asGiven"),
+      asOther: count("asOther"),
+      clean: count("clean"),
+      cleanCorrect: count("cleanCorrect"),
+    },
+  };
+}
+
+/**
+ * Puts a run together. What is missing is noted.
+ * @param folder for messages
+ * @throws UserError naming the file that is damaged
+ */
+export function parseRun(
+  row: ResultRow,
+  texts: RunTexts,
+  folder: string,
+): RunData {
+  const missing: string[] = [];
   const read = <T>(
-    name: (typeof RUN_FILES)[number],
-    parse: (text: string) => T,
+    file: (typeof RUN_FILES)[number],
+    parse: (text: string, name: string) => T,
   ): T | null => {
-    const text = texts[name];
-    if (text === undefined) {
-      // A clean run has nothing to say about poison.
-      if (
-        row.status === "done" &&
-        !(name === "poison.json" && row.arm === "baseline")
-      ) {
-        problems.push(`${name} is missing`);
-      }
-      return null;
-    }
-    try {
-      return parse(text);
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error;
-      problems.push(error.message);
-      return null;
-    }
+    const text = texts[file];
+    if (text !== undefined) return parse(text, `${folder}/${file}`);
+    // A clean run has nothing to say about poison.
+    const needed = file !== "poison.json" || row.arm !== "baseline";
+    if (row.status === "done" && needed) missing.push(file);
+    return null;
   };
   const metrics = read("metrics.jsonl", parseMetrics);
   return {
     row,
-    config: read("config.json", (text) => parseObject(text, "config.json")),
-    summary: read("summary.json", (text) => parseObject(text, "summary.json")),
+    config: read("config.json", parseObject),
+    summary: read("summary.json", parseSummary),
     steps: metrics?.steps ?? [],
     evals: metrics?.evals ?? [],
     perClass: read("per_class.csv", parsePerClass),
     confusion: read("confusion.csv", parseConfusion),
     pr: read("pr.csv", parsePr),
     poison: read("poison.json", parsePoison),
-    problems,
+    missing,
   };
 }
 
-/** A job of sweep.json. */
-export interface JobState {
-  id: string;
-  hash: string;
-  config: JsonObject;
-  state: string;
-  error: string | null;
-}
-
 /** The name, maker and jobs of sweep.json. */
-export function parseSweep(text: string): {
-  name: string | null;
-  createdWith: string | null;
-  jobs: JobState[];
-} {
-  const object = parseObject(text, "sweep.json");
+export function parseSweep(
+  text: string,
+  name = "sweep.json",
+): { name: string | null; createdWith: string | null; jobs: JobFacts[] } {
+  const object = parseObject(text, name);
   const jobs = Array.isArray(object.jobs) ? object.jobs.filter(isObject) : [];
   return {
     name: textOf(object, "name"),
     createdWith: textOf(object, "createdWith"),
     jobs: jobs.map((job) => ({
       id: textOf(job, "id") ?? "",
-      hash: textOf(job, "hash") ?? "",
-      config: isObject(job.config) ? job.config : {},
       state: textOf(job, "state") ?? "unknown",
       error: textOf(job, "error"),
     })),
   };
 }
 
-/** Arm and level that a job's settings stand for. */
-function armOf(config: JsonObject): { arm: Arm; level: number } {
-  const noise = numberOf(config, "noise") ?? 0;
-  const removed = 1 - (numberOf(config, "keep") ?? 1);
-  if (noise > 0) return { arm: "noise", level: noise };
-  // 1 − keep carries the rounding of a binary fraction; levels are given with a few digits.
-  if (removed > 0)
-    return { arm: "reduction", level: Number(removed.toPrecision(12)) };
-  return { arm: "baseline", level: 0 };
-}
-
-/** The row of a job that results.csv does not hold; the measurements come from its summary where there is one. */
-export function rowOfJob(
-  job: JobState,
-  run: string,
-  summary: JsonObject | null,
+/** The row that a single run stands for, from its own files. */
+export function rowOfRun(
+  config: JsonObject,
+  summary: SummaryFacts | null,
 ): ResultRow {
-  const last = isObject(summary?.last) ? summary.last : null;
-  const best = isObject(summary?.best) ? summary.best : null;
+  const noise = numberOf(config, "noise") ?? 0;
+  // 1 − keep carries the rounding of a binary fraction; levels are given with a few digits.
+  const removed = Number((1 - (numberOf(config, "keep") ?? 1)).toPrecision(12));
+  const arm: Arm =
+    noise > 0 ? "noise" : removed > 0 ? "reduction" : "baseline";
   return {
-    model: textOf(job.config, "model") ?? "unknown",
-    ...armOf(job.config),
-    seed: numberOf(job.config, "seed") ?? 0,
-    top1Last: numberOf(last, "top1"),
-    top1Best: numberOf(best, "top1"),
-    top5Last: numberOf(last, "top5"),
-    lossLast: numberOf(last, "loss"),
-    status: job.state,
-    run,
+    model: textOf(config, "model") ?? "unknown",
+    arm,
+    level: arm === "noise" ? noise : removed,
+    seed: numberOf(config, "seed") ?? 0,
+    top1Last: summary?.last.top1 ?? null,
+    top1Best: summary?.best.top1 ?? null,
+    top5Last: summary?.last.top5 ?? null,
+    lossLast: summary?.last.loss ?? null,
+    status: summary === null ? "unfinished" : "done",
+    run: ".",
   };
 }

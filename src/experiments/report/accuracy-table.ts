@@ -1,0 +1,64 @@
+/** The table of accuracies: top-1 and top-5, best and last, for every model, arm and level. */
+import {
+  conditionText,
+  conditions,
+  effectiveRate,
+  estimate,
+  mean,
+  type ModelRuns,
+  testImages,
+} from "./aggregate.js";
+import { escapeHtml, fixed, percent } from "./html.js";
+
+const COLUMNS = [
+  "seeds",
+  "top-1, last",
+  "95 % interval",
+  "top-1, best",
+  "top-5, last",
+  "top-5, best",
+  "loss, last",
+  "labels really wrong",
+];
+
+function bodyOf(group: ModelRuns, several: boolean): string {
+  const images = testImages(group);
+  const rows = conditions(group).map((condition) => {
+    const { runs } = condition;
+    const top1 = estimate(
+      runs.map(({ row }) => row.top1Last),
+      images,
+    );
+    const cells = [
+      String(runs.length),
+      percent(top1?.mean ?? null),
+      top1 ? `${fixed(100 * top1.low, 1)} – ${fixed(100 * top1.high, 1)}` : "–",
+      percent(mean(runs.map(({ row }) => row.top1Best))),
+      percent(mean(runs.map(({ row }) => row.top5Last))),
+      percent(mean(runs.map(({ summary }) => summary?.best.top5))),
+      fixed(mean(runs.map(({ row }) => row.lossLast)), 3),
+      percent(mean(runs.map(effectiveRate))),
+    ];
+    const data = cells.map((cell) => `<td class="number">${cell}</td>`);
+    return `<tr><th scope="row">${conditionText(condition)}</th>${data.join("")}</tr>`;
+  });
+  const head = several
+    ? `<tr class="group"><th scope="rowgroup" colspan="${COLUMNS.length + 1}">${escapeHtml(group.model)}</th></tr>`
+    : "";
+  return `<tbody>${head}${rows.join("")}</tbody>`;
+}
+
+/** The table; empty without a finished run. */
+export function accuracyTable(groups: readonly ModelRuns[]): string {
+  const done = groups.filter((group) => group.done.length > 0);
+  if (done.length === 0) return "";
+  const caption = "Accuracy on the test images, means over the seeds";
+  const head = ["training data", ...COLUMNS].map(
+    (title, i) =>
+      `<th scope="col"${i > 0 ? ' class="number"' : ""}>${title}</th>`,
+  );
+  return (
+    `<div class="scroll" tabindex="0" role="region" aria-label="${caption}"><table id="accuracy-table"><caption>${caption}</caption>` +
+    `<thead><tr>${head.join("")}</tr></thead>${done.map((group) => bodyOf(group, groups.length > 1)).join("")}</table></div>`
+  );
+}

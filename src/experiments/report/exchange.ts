@@ -1,0 +1,214 @@
+/** The exchange rate: the reduction that costs as much accuracy as a level of noise, as a sentence, a table and a figure. */
+import { writeCsv } from "../csv.js";
+import type { ExchangeRow } from "../measures.js";
+import type { Budget } from "../tables.js";
+import type { ModelRuns } from "./aggregate.js";
+import type { Figure } from "./figure.js";
+import { escapeHtml, percent, rounded } from "./html.js";
+import { modelLegend, modelMarkers } from "./legend.js";
+import { modelColor } from "./palette.js";
+import { chart, frame, lineData, stroke, text, whiskerData } from "./svg.js";
+
+/** The rows of one model under one budget, by noise level. */
+export interface ExchangeSeries {
+  group: ModelRuns;
+  budget: Budget;
+  rows: ExchangeRow[];
+}
+
+export function exchangeSeries(
+  groups: readonly ModelRuns[],
+  all: readonly ExchangeRow[],
+): ExchangeSeries[] {
+  return groups.flatMap((group) =>
+    (["epochs", "steps"] as const).flatMap((budget) => {
+      const rows = all
+        .filter((row) => row.model === group.model && row.budget === budget)
+        .sort((a, b) => a.noiseLevel - b.noiseLevel);
+      return rows.length > 0 ? [{ group, budget, rows }] : [];
+    }),
+  );
+}
+
+/** "27 %", "more than 30 %", "nothing". */
+export function equivalentText(row: ExchangeRow): string {
+  if (row.censored === "above") return `more than ${rounded(row.largestReduction)}`; // prettier-ignore
+  if (row.censored === "below" || row.equivalentReduction === null) return "nothing"; // prettier-ignore
+  return rounded(row.equivalentReduction);
+}
+
+/** "22 to 33 %", "22 % or more": the 95 % interval; null where there is none. */
+export function intervalText(row: ExchangeRow): string | null {
+  if (row.interval === null || (row.ciLow === null && row.ciHigh === null))
+    return null;
+  const low = row.ciLow ?? row.largestReduction;
+  if (row.ciHigh === null) return low >= row.largestReduction ? `beyond ${rounded(row.largestReduction)}` : `${rounded(low)} to more than ${rounded(row.largestReduction)}`; // prettier-ignore
+  return `${rounded(low)} to ${rounded(row.ciHigh)}`;
+}
+
+/** What a reduced run holds constant, in words. */
+export const BUDGET_TEXT: Readonly<Record<Budget, string>> = {
+  epochs: "trained for equally many epochs, so that fewer images also means fewer steps", // prettier-ignore
+  steps: "trained for equally many steps, so that fewer images are seen more often", // prettier-ignore
+};
+
+/** The row nearest to 10 % noise: the one that the summary quotes. */
+export function quotedRow(rows: readonly ExchangeRow[]): ExchangeRow {
+  return rows.reduce((a, b) =>
+    Math.abs(b.noiseLevel - 0.1) < Math.abs(a.noiseLevel - 0.1) ? b : a,
+  );
+}
+
+/** The sentence of one row, plain text. */
+export function exchangeSentence(row: ExchangeRow, model: string): string {
+  const labels = `${rounded(row.effectiveRate)} wrong labels`;
+  if (row.censored === "below")
+    return `${labels} cost ${model} nothing that shows: its accuracy stayed at that of the clean run or above.`;
+  if (row.censored === "above")
+    return `${labels} cost ${model} more than losing ${rounded(row.largestReduction)} of the data, the most that was tried.`;
+  return `${labels} cost ${model} as much as losing ${rounded(row.equivalentReduction ?? 0)} of the data.`;
+}
+
+function pointOf(row: ExchangeRow): number {
+  return row.censored === "above" ? row.largestReduction : (row.equivalentReduction ?? 0); // prettier-ignore
+}
+
+const WIDTH = 560;
+
+function exchangeChart(series: readonly ExchangeSeries[], budget: Budget) {
+  const rows = series.flatMap((one) => one.rows);
+  const most = Math.max(...rows.map((row) => row.largestReduction));
+  const lastRate = Math.max(...rows.map((row) => row.effectiveRate));
+  const groups = series.map(({ group }) => group);
+  const legend = modelLegend(groups, 38, 14, WIDTH - 50);
+  const space = frame({
+    width: WIDTH,
+    height: 330 + legend.height,
+    top: 42 + legend.height,
+    right: 16,
+    x: { domain: [0, 106 * lastRate], label: "labels that are really wrong (%)" }, // prettier-ignore
+    y: { domain: [0, 110 * most], label: "" },
+  });
+  const dodge = (i: number): number => 5 * (i - (series.length - 1) / 2);
+  const body = series.map(({ group, rows }, i) => {
+    const color = modelColor(group.index);
+    const x = (row: ExchangeRow) => space.x(100 * row.effectiveRate) + dodge(i);
+    const at = rows.map((row) => [x(row), space.y(100 * pointOf(row))] as const); // prettier-ignore
+    const bars = rows
+      .filter((row) => row.interval !== null && row.ciLow !== null)
+      .map((row) => ({
+        x: x(row),
+        low: space.y(100 * row.ciLow!),
+        high: space.y(100 * (row.ciHigh ?? 1.07 * row.largestReduction)),
+      }));
+    const beyond = rows.filter((row) => row.censored === "above");
+    const arrows = beyond.map((row) => `M${x(row).toFixed(1)} ${(space.y(100 * most) - 6).toFixed(1)}v-12m-4 5l4-5l4 5`); // prettier-ignore
+    return (
+      stroke(lineData([[space.x(0) , space.y(0)], ...at]), color, { "stroke-width": 1.5, opacity: "0.7" }) + // prettier-ignore
+      stroke(whiskerData(bars), color, { "stroke-width": 1 }) +
+      modelMarkers(group.index, at) +
+      stroke(arrows.join(""), color)
+    );
+  });
+  const end = Math.min(100 * lastRate, 100 * most);
+  const even =
+    stroke(`M${space.x(0)} ${space.y(0)}L${space.x(end)} ${space.y(end)}`, "var(--muted)", { "stroke-width": 1, "stroke-dasharray": "3 4" }) + // prettier-ignore
+    text(space.x(end) - 4, space.y(end) + 18, "a wrong label costs as much as a missing image", { fill: "var(--muted)", "text-anchor": "end" }); // prettier-ignore
+  const limit =
+    stroke(`M${space.left} ${space.y(100 * most)}H${space.right}`, "var(--muted)", { "stroke-width": 1 }) + // prettier-ignore
+    text(space.left + 4, space.y(100 * most) - 6, "the most that was removed", { fill: "var(--muted)" }); // prettier-ignore
+  return chart(
+    space.width,
+    space.height,
+    `Exchange rate at equal ${budget}: share of images whose loss costs as much accuracy, by share of wrong labels`,
+    space.axes +
+      legend.markup +
+      text(0, 22 + legend.height, "share of images whose loss costs as much accuracy (%)", { fill: "var(--muted)" }) + // prettier-ignore
+      even +
+      limit +
+      body.join(""),
+  );
+}
+
+/** The exchange figure, a chart per budget; null without a rate. */
+export function exchangeFigure(
+  series: readonly ExchangeSeries[],
+): Figure | null {
+  if (series.length === 0) return null;
+  const budgets = [...new Set(series.map(({ budget }) => budget))];
+  const rows = series.flatMap((one) => one.rows);
+  const kinds = new Set(rows.map(({ interval }) => interval));
+  const intervals = [
+    kinds.has("t") ? "by Student's t over the seeds" : "",
+    kinds.has("bootstrap")
+      ? "by a bootstrap over the test images, one training draw"
+      : "",
+  ].filter((part) => part !== "");
+  return {
+    id: "exchange-rate",
+    title: "Exchange rate",
+    choices: [],
+    panels: [
+      {
+        charts: budgets.map((budget) => ({
+          title: budgets.length > 1 ? `At equal ${budget}` : null,
+          id: budgets.length > 1 ? budget : "",
+          svg: exchangeChart(
+            series.filter((one) => one.budget === budget),
+            budget,
+          ),
+        })),
+      },
+    ],
+    caption:
+      "How much of the training data would have to be lost to cost as much accuracy as the noise: the accuracy with " +
+      "noise, looked up on a falling (isotonic) fit to the accuracies with fewer images. An arrow: more than the " +
+      "largest reduction that was trained; the rate itself is unknown. " +
+      (intervals.length > 0 ? `Whiskers: 95 % intervals ${intervals.join("; ")}. ` : "No intervals: the test logits are missing. ") + // prettier-ignore
+      `Fewer images were ${budgets.map((budget) => BUDGET_TEXT[budget]).join("; or ")}.`,
+    csv: writeCsv(
+      ["model", "budget", "noise_level", "effective_rate", "equivalent_reduction", "censored", "ci_low", "ci_high", "interval", "seeds", "largest_reduction"], // prettier-ignore
+      rows.map((r) => [
+        r.model,
+        r.budget,
+        r.noiseLevel,
+        r.effectiveRate,
+        r.equivalentReduction,
+        r.censored,
+        r.ciLow,
+        r.ciHigh,
+        r.interval,
+        r.seeds,
+        r.largestReduction,
+      ]),
+    ),
+  };
+}
+
+/** The rates as a table: models by noise levels. */
+export function exchangeTable(series: readonly ExchangeSeries[]): string {
+  if (series.length === 0) return "";
+  const levels = [...new Set(series.flatMap(({ rows }) => rows.map((row) => row.noiseLevel)))].sort((a, b) => a - b); // prettier-ignore
+  const several = new Set(series.map(({ budget }) => budget)).size > 1;
+  const rates = (level: number): string => {
+    const values = series.flatMap(({ rows }) => rows.filter((row) => row.noiseLevel === level).map((row) => row.effectiveRate)); // prettier-ignore
+    const [low, high] = [Math.min(...values), Math.max(...values)];
+    return rounded(low) === rounded(high) ? rounded(low) : `${rounded(low)} to ${rounded(high)}`; // prettier-ignore
+  };
+  const head = levels.map((level) => `<th scope="col" class="number">${percent(level, 0)} noise<br><span class="aside">${rates(level)} wrong</span></th>`); // prettier-ignore
+  const body = series.map(({ group, budget, rows }) => {
+    const cells = levels.map((level) => {
+      const row = rows.find((r) => r.noiseLevel === level);
+      if (!row) return '<td class="number">–</td>';
+      const interval = intervalText(row);
+      return `<td class="number">${equivalentText(row)}${interval === null ? "" : `<br><span class="aside">${interval}</span>`}</td>`;
+    });
+    const name = several ? `${group.model}, equal ${budget}` : group.model;
+    return `<tr><th scope="row">${escapeHtml(name)}</th>${cells.join("")}</tr>`;
+  });
+  const caption = "Images that could be lost instead, with 95 % intervals";
+  return (
+    `<div class="scroll" tabindex="0" role="region" aria-label="${caption}"><table id="exchange-table"><caption>${caption}</caption>` +
+    `<thead><tr><td></td>${head.join("")}</tr></thead><tbody>${body.join("")}</tbody></table></div>`
+  );
+}

@@ -1,0 +1,118 @@
+/** The summary: the exchange rate first, then what else the numbers say, in sentences (plain text, not HTML). */
+import type { ExchangeRow } from "../measures.js";
+import { conditions, mean, type ModelRuns, runsAt, testImages } from "./aggregate.js"; // prettier-ignore
+import { tally } from "./claims.js";
+import { BUDGET_TEXT, equivalentText, exchangeSentence, type ExchangeSeries, intervalText, quotedRow } from "./exchange.js"; // prettier-ignore
+import { fixed, levelText, percent, rounded } from "./html.js";
+import { rankedClasses } from "./sensitivity.js";
+import type { StudyData } from "./study.js";
+
+const top1 = (group: ModelRuns, arm: "noise" | "reduction", level: number) =>
+  mean(runsAt(group, arm, level).map(({ row }) => row.top1Last));
+
+/** The answer in one sentence; null where nothing can be compared. */
+export function answer(series: readonly ExchangeSeries[]): string | null {
+  const [first] = series;
+  if (!first) return null;
+  const { noiseLevel } = quotedRow(first.rows);
+  const sameBudget = series.filter(({ budget }) => budget === first.budget);
+  const quoted = sameBudget.flatMap(({ group, rows }) => {
+    const row = rows.find((one) => one.noiseLevel === noiseLevel);
+    return row ? [{ model: group.model, row }] : [];
+  });
+  if (quoted.length === 1) return exchangeSentence(quoted[0]!.row, quoted[0]!.model); // prettier-ignore
+  const cost = ({ row }: { row: ExchangeRow }) =>
+    row.censored === "above" ? Infinity : (row.equivalentReduction ?? 0);
+  const sorted = [...quoted].sort((a, b) => cost(a) - cost(b));
+  const [least, most] = [sorted[0]!, sorted.at(-1)!];
+  const rate = rounded(mean(quoted.map(({ row }) => row.effectiveRate)) ?? 0);
+  const low = equivalentText(least.row);
+  const high = equivalentText(most.row);
+  return low === high
+    ? `${rate} wrong labels cost every model as much as losing ${low} of the data.`
+    : `${rate} wrong labels cost as much as losing ${low} (${least.model}) to ${high} (${most.model}) of the data.`;
+}
+
+/** How the answer is to be read: interval, noise level, budget. */
+export function answerNote(series: readonly ExchangeSeries[]): string | null {
+  const [first] = series;
+  if (!first) return null;
+  const row = quotedRow(first.rows);
+  const interval = intervalText(row);
+  const single = series.length === 1 && interval !== null;
+  return (
+    `At a noise level of ${levelText(row.noiseLevel)}` +
+    (single ? ` (95 % interval ${interval}${row.interval === "bootstrap" ? ", one training draw" : ""})` : "") + // prettier-ignore
+    `; the smaller training sets were ${BUDGET_TEXT[first.budget]}.`
+  );
+}
+
+function accuracySentence(group: ModelRuns): string | null {
+  const clean = top1(group, "noise", 0);
+  const level = group.levels.noise.at(-1);
+  if (clean === null)
+    return `${group.model} has no finished run on the clean data, so nothing can be compared with it yet.`;
+  if (level === undefined) {
+    const removed = group.levels.reduction.at(-1);
+    const reduced = removed === undefined ? null : top1(group, "reduction", removed); // prettier-ignore
+    return reduced === null
+      ? `${group.model} reaches ${percent(clean)} on the clean data.`
+      : `${group.model} reaches ${percent(clean)} on all the data and ${percent(reduced)} with ${levelText(removed!)} of it removed.`;
+  }
+  const noisy = top1(group, "noise", level)!;
+  const reduced = top1(group, "reduction", level);
+  const move = noisy < clean ? "falls" : noisy > clean ? "rises" : "stays";
+  const other = reduced === null ? "" : `; with as many images removed instead it is ${percent(reduced)}`; // prettier-ignore
+  return `At ${levelText(level)} noise the accuracy of ${group.model} ${move} from ${percent(clean)} to ${percent(noisy)}${other}.`;
+}
+
+function classSentence(study: StudyData): string | null {
+  const ranked = rankedClasses(study.measures.sensitivity);
+  if (ranked.length < 4) return null;
+  const names = (some: typeof ranked) => some.map(({ name }) => name).join(", "); // prettier-ignore
+  const w = study.measures.concordance?.acrossModels?.w;
+  const agreement = w === undefined ? "" : ` (Kendall's W across models: ${fixed(w, 2)})`; // prettier-ignore
+  const count = ranked.length < 8 ? 1 : 3;
+  return `Noise hits ${names(ranked.slice(0, count))} hardest and ${names(ranked.slice(-count).reverse())} least${agreement}.`;
+}
+
+function markedSentence(study: StudyData): string | null {
+  const cells = study.measures.impact.filter(({ impact }) => impact !== null);
+  if (cells.length === 0) return null;
+  const worse = cells.filter((row) => row.marked && row.impact! > 0).length;
+  const better = cells.filter((row) => row.marked && row.impact! < 0).length;
+  return `Of ${cells.length} pairs of class and level, noise harmed significantly more than losing the data in ${worse} and significantly less in ${better}.`;
+}
+
+/** The findings beside the answer, each a sentence. */
+export function findings(
+  study: StudyData,
+  groups: readonly ModelRuns[],
+): string[] {
+  const { claims } = study.measures;
+  const sentences = [
+    ...groups.map(accuracySentence),
+    classSentence(study),
+    markedSentence(study),
+    claims.some(({ verdict }) => verdict !== "not tested") ? `Of the published claims: ${tally(claims)}.` : null, // prettier-ignore
+  ];
+  return sentences.filter((sentence) => sentence !== null);
+}
+
+/** How far the numbers can be trusted. */
+export function caution(groups: readonly ModelRuns[]): string | null {
+  const group = groups.find(({ done }) => done.length > 0);
+  if (!group) return null;
+  const n = testImages(group);
+  const clean = top1(group, "noise", 0) ?? mean(group.done.map(({ row }) => row.top1Last)); // prettier-ignore
+  const counts = groups.flatMap((one) => conditions(one).map(({ runs }) => runs.length)); // prettier-ignore
+  const least = Math.min(...counts);
+  const draws =
+    least <= 1
+      ? "Every number rests on one training draw: another seed would shift it."
+      : `Numbers are means of ${least === Math.max(...counts) ? least : `${least} or more`} seeds.`;
+  if (n === null || clean === null) return draws;
+  // Normal approximation of the binomial; a statement of size, not a test.
+  const half = 1.96 * Math.sqrt((clean * (1 - clean)) / n);
+  return `${draws} With ${n.toLocaleString("en")} test images one network's accuracy near ${percent(clean, 0)} is known to about ±${fixed(100 * half, 1)} points, a class's to about ±${fixed(100 * half * Math.sqrt(group.classes.length), 0)}.`;
+}
