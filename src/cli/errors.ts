@@ -1,6 +1,6 @@
 /**
  * The one place where errors become messages and exit codes: 2 for a request that cannot be met as worded, 1 for
- * anything that failed while it ran.
+ * anything that failed while it ran, 130 or 143 where Ctrl-C or SIGTERM stopped it.
  */
 import { CommanderError } from "commander";
 import {
@@ -11,12 +11,25 @@ import {
   ShapeError,
 } from "../engine/errors.js";
 import { UserError } from "../errors.js";
-import { DivergedError } from "../experiments/trainer.js";
+import { StorageError } from "../experiments/node-files.js";
+import { DivergedError, InterruptedError } from "../experiments/trainer.js";
+import { exitCodeOf } from "./interrupt.js";
 
 export interface Failure {
   readonly exitCode: number;
   /** For stderr; empty where commander has printed all there is to say (help, version). */
   readonly message: string;
+}
+
+/** Why a command failed, and what its user can do now. */
+export class AdvisedError extends Error {
+  override name = "AdvisedError";
+  constructor(
+    override readonly cause: unknown,
+    readonly advice: string,
+  ) {
+    super("see the cause", { cause });
+  }
 }
 
 /** System errors that mean a path on the command line is wrong, not that something broke. */
@@ -40,6 +53,12 @@ const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
  * @param commandName The subcommand that was asked for, for the hint where its help is.
  */
 export function describeFailure(error: unknown, commandName?: string): Failure {
+  if (error instanceof AdvisedError) {
+    const { exitCode, message } = describeFailure(error.cause);
+    return { exitCode, message: `${message}\n${error.advice}` };
+  }
+  if (error instanceof InterruptedError)
+    return { exitCode: exitCodeOf(error.reason), message: error.message };
   if (error instanceof CommanderError) {
     // Help and version that were asked for exit with 0; `tarnish` alone shows its help, which is no answer either.
     if (error.exitCode === 0) return { exitCode: 0, message: "" };
@@ -62,7 +81,8 @@ export function describeFailure(error: unknown, commandName?: string): Failure {
     error instanceof DeviceLostError ||
     error instanceof DivergedError ||
     error instanceof OutOfMemoryError ||
-    error instanceof ShapeError
+    error instanceof ShapeError ||
+    error instanceof StorageError
   )
     return { exitCode: 1, message: error.message };
   if (isSystemError(error))
@@ -80,5 +100,6 @@ export function describeFailure(error: unknown, commandName?: string): Failure {
 /** The stack of an error, with all its details, when TARNISH_DEBUG asks for it. */
 export function debugDetails(error: unknown): string | undefined {
   if (!process.env["TARNISH_DEBUG"]) return undefined;
+  if (error instanceof AdvisedError) return debugDetails(error.cause);
   return error instanceof Error ? error.stack : String(error);
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * The `tarnish` command: reads the command line, runs one subcommand and turns what happened into an exit code: 0 done,
- * 1 ran and something failed (a command sets process.exitCode), 2 the request was wrong.
+ * 1 ran and something failed (a command sets process.exitCode), 2 the request was wrong, 130 or 143 stopped by a signal.
  */
 import { argv, exit, stderr } from "node:process";
 import { Command } from "commander";
@@ -29,7 +29,8 @@ Examples:
   tarnish doctor
       the GPU adapter in use, its limits, and how fast it is
 
-'tarnish <command> --help' explains a command. Exit codes: 0 done, 1 something failed, 2 the request was wrong.`;
+'tarnish <command> --help' explains a command. Exit codes: 0 done, 1 something failed, 2 the request was wrong,
+130 stopped by Ctrl-C, 143 by SIGTERM.`;
 
 function createProgram(): Command {
   const program = new Command("tarnish")

@@ -60,6 +60,7 @@ export class Device {
   /** Free readback buffers by size: Dawn keeps a record of every buffer ever made, so they are made once. */
   readonly #staging = new Map<number, GPUBuffer[]>();
   #failure: Error | undefined;
+  #destroyed = false;
 
   private constructor(
     readonly gpu: GPUDevice,
@@ -78,7 +79,8 @@ export class Device {
       );
     };
     void gpu.lost.then(({ reason, message }) => {
-      if (reason !== "destroyed")
+      // A device that somebody else destroyed is as lost as any.
+      if (!this.#destroyed)
         this.#fail(
           new DeviceLostError(
             `${adapterName} was lost (${reason}): ${message}`,
@@ -290,6 +292,7 @@ export class Device {
   }
 
   destroy(): void {
+    this.#destroyed = true;
     this.gpu.destroy();
   }
 }

@@ -237,6 +237,13 @@ function checkInput(
   }
 }
 
+/** The predicted class of a row of logits; equal ones go to the lowest index. */
+export function argmax(row: Float32Array | Float64Array): number {
+  let best = 0;
+  for (let c = 1; c < row.length; c++) if (row[c]! > row[best]!) best = c;
+  return best;
+}
+
 /** Index of the calibration bin (k/15, (k+1)/15] that holds a probability. */
 function calibrationBin(probability: number): number {
   let bin = 0;
@@ -302,10 +309,9 @@ export function evaluateLogits(
   for (let i = 0; i < count; i++) {
     const row = logits.subarray(i * numClasses, (i + 1) * numClasses);
     const label = labels[i]!;
-    let best = 0;
+    const best = argmax(row);
     let rank = 0;
     for (let c = 0; c < numClasses; c++) {
-      if (row[c]! > row[best]!) best = c;
       if (row[c]! > row[label]! || (row[c] === row[label] && c < label)) rank++;
     }
     confusion[label]![best]! += 1;

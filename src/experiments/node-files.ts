@@ -1,10 +1,53 @@
 /** Files as runs and commands write them: never half of one under its final name. Node and Deno only. */
 import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
-import { pid } from "node:process";
+import { dirname, join } from "node:path";
+import { pid, platform } from "node:process";
 import { UserError } from "../errors.js";
 
-/** Writes through a temporary file beside it, fsynced and renamed, so that `path` holds all of it or what it held before. */
+/** A file could not be written while work was under way. What it held before is still there. */
+export class StorageError extends Error {
+  override name = "StorageError";
+  constructor(path: string, cause: NodeJS.ErrnoException) {
+    super(`${path}: cannot be written: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+/** The system's reason in words, with its code. */
+function reasonOf({ code, message }: NodeJS.ErrnoException): string {
+  switch (code) {
+    case "ENOSPC":
+      return "the disk is full (ENOSPC)";
+    case "EDQUOT":
+      return "the disk quota is used up (EDQUOT)";
+    case "EFBIG":
+      return "the file would be larger than is allowed here (EFBIG)";
+    case "EACCES":
+    case "EPERM":
+      return `not permitted (${code})`;
+    case "EROFS":
+      return "the disk is read-only (EROFS)";
+    case "ENOENT":
+      return "its folder is gone (ENOENT)";
+    default:
+      return message;
+  }
+}
+
+/** A failure to write `path` as what it is; anything that is no system error stays as it is. */
+export function storageError(path: string, error: unknown): unknown {
+  return error instanceof Error && "code" in error && "syscall" in error
+    ? new StorageError(path, error as NodeJS.ErrnoException)
+    : error;
+}
+
+const temporaryName = /\.\d+\.tmp$/;
+
+/**
+ * Writes through a temporary file beside it, fsynced and renamed, so that `path` holds all of it or what it held before,
+ * whatever happens to the process or the machine.
+ *
+ * @throws StorageError naming the file and the reason.
+ */
 export async function writeFileAtomic(
   path: string,
   data: string | Uint8Array,
@@ -19,10 +62,28 @@ export async function writeFileAtomic(
       await file.close();
     }
     await rename(temporary, path);
+    await syncFolder(dirname(path));
   } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw storageError(path, error);
   }
+}
+
+/** Makes the names in a folder outlive a power failure. Windows does so by itself, and has no call for it. */
+async function syncFolder(folder: string): Promise<void> {
+  if (platform === "win32") return;
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Removes the temporary files of writes that a killed process did not end. */
+export async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await entriesOf(folder))
+    if (temporaryName.test(name)) await rm(join(folder, name), { force: true });
 }
 
 /**
@@ -54,7 +115,9 @@ export async function requireOwnFolder(
   kind: string,
 ): Promise<void> {
   const entries = await entriesOf(folder);
-  if (entries.length > 0 && !entries.includes(marker))
+  // Killed before the marker was there, this program leaves its beginnings and nothing else.
+  const foreign = entries.filter((name) => !temporaryName.test(name));
+  if (foreign.length > 0 && !entries.includes(marker))
     throw new UserError(
       `${folder}: is not empty and no ${kind} (it has no ${marker}); name another folder with --out`,
     );

@@ -1,7 +1,7 @@
 /** A training run on disk: its folder and every file that contracts promise. Node and Deno only. */
-import { appendFileSync } from "node:fs";
-import { mkdir, readFile, rm } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { createHash } from "node:crypto";
+import { mkdir, readFile } from "node:fs/promises";
+import { basename } from "node:path";
 import { writeNpy } from "../data/npy.js";
 import type { Dataset } from "../data/types.js";
 import type { Device } from "../engine/device.js";
@@ -10,27 +10,54 @@ import {
   type SafetensorsTensor,
 } from "../engine/safetensors.js";
 import { UserError } from "../errors.js";
+import {
+  type CheckpointFile,
+  checkpointFormat,
+  encodeCheckpoint,
+  type Position,
+  type RunIdentity,
+} from "./checkpoint.js";
+import { configHash } from "./config-hash.js";
 import type { Evaluation as Metrics } from "./metrics.js";
 import {
-  requireFreshFolder,
-  requireOwnFolder,
+  removeLeftovers,
+  StorageError,
+  storageError,
   writeFileAtomic,
   writeFolder,
 } from "./node-files.js";
+import { MetricsLog } from "./node-metrics-log.js";
+import {
+  clearRunFolder,
+  findRun,
+  pathsOf,
+  readCheckpoint,
+  type RunFacts,
+  type RunSummary,
+} from "./node-run-folder.js";
 import { poison, poisonRecord } from "./poison.js";
 import type { TrainSettings } from "./settings.js";
 import { confusionCsv, perClassCsv, prCsv } from "./tables.js";
-import {
-  type EpochResult,
-  type StartInfo,
-  train,
-  type TrainEvents,
-  type TrainResult,
-} from "./trainer.js";
+import { train } from "./trainer.js";
+import type {
+  CheckpointInterval,
+  StartInfo,
+  TrainEvents,
+} from "./training-events.js";
 import { decodeWeights, encodeWeights, weightsSha256 } from "./weights.js";
 
-/** Version of the checkpoint format. */
-const checkpointFormat = "1";
+export type { RunSummary } from "./node-run-folder.js";
+
+/** What a run tells while it goes on. */
+export interface RunEvents extends Pick<
+  TrainEvents,
+  "onProgress" | "onStart" | "onRecord"
+> {
+  /** A checkpoint is on the disk. */
+  onCheckpoint?: (position: Position) => void;
+  /** Something that the user should know and that stops nothing. */
+  onNotice?: (line: string) => void;
+}
 
 export interface RunRequest {
   readonly device: Device;
@@ -50,125 +77,181 @@ export interface RunRequest {
   readonly checkpoint?: CheckpointInterval;
   /** Version of the program, for config.json. */
   readonly version: string;
-  readonly events?: Pick<TrainEvents, "onProgress" | "onStart" | "onRecord">;
+  readonly events?: RunEvents;
 }
 
-/** The object of summary.json. */
-export interface RunSummary {
-  readonly run: string;
-  readonly model: string;
-  readonly data: string;
-  readonly adapter: string;
-  readonly precision: string;
-  readonly steps: number;
-  readonly epochs: number;
-  readonly last: EpochResult;
-  readonly best: EpochResult;
-  readonly trainSeconds: number;
-  readonly imagesPerSecond: number;
-  readonly weightsSha256: string;
-}
-
-/** When checkpoints are due, whichever comes first. */
-export interface CheckpointInterval {
-  readonly epochs?: number;
-  readonly seconds?: number;
-}
-
-/** Trains into a run folder. Throws UserError before anything is written when the request does not fit. */
+/**
+ * Trains into a run folder.
+ *
+ * @throws UserError before anything is written when the request does not fit; DivergedError, InterruptedError,
+ *   StorageError or one of the engine's errors later. The last checkpoint stays good whatever happens.
+ */
 export async function trainToFolder(request: RunRequest): Promise<RunSummary> {
   const { device, dataset, settings, out, events } = request;
+  const state = await findRun(out, settings, request);
+  if (state.kind === "done") return state.summary;
+  const paths = pathsOf(out);
   const poisoned = poison(dataset.train.labels, dataset.classNames.length, {
     noise: settings.noise,
     kind: settings.noiseKind,
     keep: settings.keep,
     seed: settings.seed,
   });
-  const { init } = settings;
+  const labels = writeNpy(poisoned.given);
+  const resumeFrom =
+    state.kind === "resume" ? await readCheckpoint(out, settings) : undefined;
+  if (state.kind === "resume")
+    await requireSameData(out, state.config, dataset, labels);
+  const init = resumeFrom ? undefined : settings.init;
   const initBytes =
     init === undefined ? undefined : await readFileOrRefuse(init);
-  await requireRunFolder(out, request.overwrite ?? false);
-  const metricsFile = join(out, "metrics.jsonl");
-  const checkpoints = join(out, "checkpoints");
-  const save = (
-    name: string,
-    state: Pick<TrainResult, "specs" | "weights"> & Partial<TrainResult>,
-    at: { epoch: number; step: number },
-  ) =>
-    writeFileAtomic(
-      join(checkpoints, name),
-      encodeWeights(state.specs, state.weights, state.momentum, {
-        format: checkpointFormat,
-        epoch: String(at.epoch),
-        step: String(at.step),
-      }),
-    );
-  const result = await train(device, dataset, settings, poisoned, {
-    ...events,
-    // The model is compiled and everything fits: only now is the folder made, so that a refused request leaves nothing.
-    onStart: async (info) => {
-      const { session } = info;
-      if (init !== undefined && initBytes) {
-        session.store.write(
-          device,
-          decodeWeights(initBytes, init, session.store.specs),
-        );
-      }
-      await rm(out, { recursive: true, force: true });
-      await mkdir(checkpoints, { recursive: true });
-      await writeFolder(out, {
-        "config.json": json({ ...settings, ...describe(request, info) }),
-        "labels.npy": writeNpy(poisoned.given),
-        "poison.json": json(await poisonRecord(poisoned)),
-        "metrics.jsonl": "",
-      });
-      await events?.onStart?.(info);
-    },
-    onRecord: (record) => {
-      appendFileSync(metricsFile, `${JSON.stringify(record)}\n`);
-      events?.onRecord?.(record);
-    },
-    onBest: async ({ epoch }, step, session) => {
-      await save(
-        "best.safetensors",
-        {
-          specs: session.store.specs,
-          weights: await session.store.read(device),
+  const identity = await identify(request, resumeFrom);
+  if (resumeFrom) noticeChanges(request, resumeFrom, identity);
+  let metrics: MetricsLog | undefined;
+  const { signal, checkpoint } = request;
+  try {
+    const result = await train(
+      device,
+      dataset,
+      settings,
+      poisoned,
+      {
+        ...events,
+        // The model is compiled and everything fits: only now is the folder touched, so that a refused request leaves nothing.
+        onStart: async (info) => {
+          const { session } = info;
+          if (init !== undefined && initBytes)
+            session.store.write(
+              device,
+              decodeWeights(initBytes, init, session.store.specs),
+            );
+          metrics = resumeFrom
+            ? MetricsLog.resume(paths.metrics, resumeFrom.position.records)
+            : await beginFolder(out, {
+                "config.json": json({ ...settings, ...facts(request, info) }),
+                "labels.npy": labels,
+                "poison.json": json(await poisonRecord(poisoned)),
+              });
+          if (resumeFrom)
+            for (const folder of [out, paths.checkpoints])
+              await removeLeftovers(folder);
+          await events?.onStart?.(info);
         },
-        { epoch, step },
-      );
-    },
-  });
-  await save("last.safetensors", result, {
-    epoch: result.epochs,
-    step: result.steps,
-  });
-  await writeEvaluation(out, dataset, result.metrics, result.logits);
-  const summary: RunSummary = {
-    run: basename(out),
-    model: settings.model,
-    data: settings.data,
-    adapter: device.adapterName,
-    precision: settings.precision,
-    steps: result.steps,
-    epochs: result.epochs,
-    last: result.last,
-    best: result.best,
-    trainSeconds: result.trainSeconds,
-    imagesPerSecond: result.imagesPerSecond,
-    weightsSha256: await weightsSha256(result.specs, result.weights),
-  };
-  await writeFileAtomic(join(out, "summary.json"), json(summary));
-  return summary;
+        onRecord: (record) => {
+          metrics!.append(record);
+          events?.onRecord?.(record);
+        },
+        onBest: ({ specs, weights, epoch, step }) =>
+          writeFileAtomic(
+            paths.best,
+            encodeWeights(specs, weights, undefined, {
+              format: checkpointFormat,
+              config: identity.config,
+              epoch: String(epoch),
+              step: String(step),
+            }),
+          ),
+        onCheckpoint: async (state) => {
+          metrics!.sync();
+          await writeFileAtomic(paths.last, encodeCheckpoint(state, identity));
+          events?.onCheckpoint?.(state.position);
+        },
+      },
+      { resumeFrom, signal, checkpoint },
+    );
+    await writeEvaluation(out, dataset, result.metrics, result.logits);
+    const summary: RunSummary = {
+      run: basename(out),
+      model: settings.model,
+      data: settings.data,
+      adapter: identity.adapters.join(", then "),
+      precision: settings.precision,
+      steps: result.steps,
+      epochs: result.epochs,
+      last: result.last,
+      best: result.best,
+      trainSeconds: result.trainSeconds,
+      imagesPerSecond: result.imagesPerSecond,
+      weightsSha256: await weightsSha256(result.specs, result.weights),
+      ...(result.memorisation && { memorisation: result.memorisation }),
+    };
+    // Last of all: a run that has a summary is done.
+    await writeFileAtomic(paths.summary, json(summary));
+    return summary;
+  } finally {
+    metrics?.close();
+  }
 }
 
-/** Refuses a folder that has anything in it; with `overwrite`, one that has anything but a run in it. Throws UserError. */
-export async function requireRunFolder(
+/** Makes the folder with its first files, in place of what is there. @throws UserError where it cannot be written. */
+async function beginFolder(
   out: string,
-  overwrite: boolean,
+  files: Readonly<Record<string, string | Uint8Array>>,
+): Promise<MetricsLog> {
+  try {
+    await clearRunFolder(out);
+    await writeFolder(out, files);
+    const { checkpoints, metrics } = pathsOf(out);
+    await mkdir(checkpoints);
+    return MetricsLog.create(metrics);
+  } catch (error) {
+    const failure = storageError(out, error);
+    if (failure instanceof StorageError) throw new UserError(failure.message);
+    throw failure;
+  }
+}
+
+/** Refuses to go on with data or given labels other than those that the run began with. */
+async function requireSameData(
+  out: string,
+  { dataSha256 }: Partial<RunFacts>,
+  dataset: Dataset,
+  labels: Uint8Array,
 ): Promise<void> {
-  if (overwrite) await requireOwnFolder(out, "config.json", "run folder");
-  else await requireFreshFolder(out, false);
+  const anew =
+    "name another folder with --out, or start again with --overwrite";
+  if (dataSha256 !== datasetSha256(dataset))
+    throw new UserError(
+      `${out}: was started with other data (images or labels of the data set have changed since); ${anew}`,
+    );
+  const path = pathsOf(out).labels;
+  if (Buffer.compare(await readFileOrRefuse(path), labels) !== 0)
+    throw new UserError(
+      `${path}: holds other labels than these settings give; ${anew}`,
+    );
+}
+
+async function identify(
+  { device, settings, version }: RunRequest,
+  resumeFrom: CheckpointFile | undefined,
+): Promise<RunIdentity> {
+  const adapters = resumeFrom?.adapters ?? [];
+  const name = device.adapterName;
+  return {
+    config: await configHash(settings),
+    version,
+    adapters: adapters.at(-1) === name ? adapters : [...adapters, name],
+    kernels: JSON.stringify(device.target),
+  };
+}
+
+/** Says what has changed since the checkpoint that may change the last bits of the result. */
+function noticeChanges(
+  { out, events }: RunRequest,
+  was: RunIdentity,
+  is: RunIdentity,
+): void {
+  const changes = [
+    ["adapter", was.adapters.at(-1), is.adapters.at(-1)],
+    ["tarnish version", was.version, is.version],
+    ["kernel choice", was.kernels, is.kernels],
+  ] as const;
+  for (const [what, before, now] of changes)
+    if (before !== now)
+      events?.onNotice?.(
+        `${out}: the ${what} was ${before} and is now ${now}. The run goes on, but will not end with the same bits as one ` +
+          `that has kept to one ${what}.`,
+      );
 }
 
 /** Writes per_class.csv, confusion.csv, pr.csv and test_logits.safetensors. */
@@ -202,21 +285,37 @@ export async function readFileOrRefuse(path: string): Promise<Uint8Array> {
 }
 
 /** What config.json says besides the settings: everything needed to make the run again. */
-function describe(
+function facts(
   { device, dataset, version }: RunRequest,
   { session, course, images }: StartInfo,
-): object {
+): RunFacts {
   return {
     version,
     adapter: device.adapterName,
     kernels: device.target,
     classes: dataset.classNames,
     normalisation: { mean: dataset.mean, std: dataset.std },
+    dataSha256: datasetSha256(dataset),
     images,
     totalSteps: course.totalSteps,
     parameters: session.store.parameterCount,
     memory: session.memory,
   };
+}
+
+const fingerprints = new WeakMap<Dataset, string>();
+
+/** SHA-256 in hex of a data set's images and true labels. A sweep asks for the same data set again and again. */
+function datasetSha256(dataset: Dataset): string {
+  let fingerprint = fingerprints.get(dataset);
+  if (fingerprint === undefined) {
+    const hash = createHash("sha256");
+    for (const { images, labels } of [dataset.train, dataset.test])
+      hash.update(images).update(labels);
+    fingerprint = hash.digest("hex");
+    fingerprints.set(dataset, fingerprint);
+  }
+  return fingerprint;
 }
 
 function json(value: object): string {

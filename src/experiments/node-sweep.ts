@@ -1,11 +1,12 @@
 /** Runs a sweep's jobs into a sweep folder: skips what is done, goes on past what fails. Node and Deno only. */
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Dataset } from "../data/types.js";
 import type { Device } from "../engine/device.js";
 import { DeviceLostError } from "../engine/errors.js";
 import { writeFileAtomic } from "./node-files.js";
-import { type RunSummary, trainToFolder } from "./node-run.js";
+import { trainToFolder } from "./node-run.js";
+import { readSummary, type RunSummary } from "./node-run-folder.js";
 import type { SweepJob } from "./sweep.js";
 import { resultsCsv, type ResultRow } from "./tables.js";
 import { DivergedError, type TrainEvents } from "./trainer.js";
@@ -76,14 +77,13 @@ export async function runSweep(request: SweepRequest): Promise<SweepOutcome> {
     states.set(job.id, { state: "running" });
     await save();
     try {
-      // Whatever is there is a run that did not end.
-      await rm(folder, { recursive: true, force: true });
       const { settings } = job;
       const summary = await trainToFolder({
         device,
         dataset,
         settings,
         out: folder,
+        resume: true,
         version,
         ...(watcher && { events: watcher.events }),
       });
@@ -107,19 +107,6 @@ export async function runSweep(request: SweepRequest): Promise<SweepOutcome> {
   }
   await save();
   return { rows, failed };
-}
-
-/** The summary of a run that ended; undefined where it is missing or damaged. */
-async function readSummary(folder: string): Promise<RunSummary | undefined> {
-  try {
-    const { last, best, ...rest } = JSON.parse(
-      await readFile(join(folder, "summary.json"), "utf8"),
-    ) as RunSummary;
-    const whole = [last.top1, last.loss, best.top1].every(Number.isFinite);
-    return whole ? { ...rest, last, best } : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function rowOf(

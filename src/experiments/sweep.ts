@@ -1,5 +1,5 @@
 /** A sweep as a list of jobs: which runs there are, what each is called, and the hash that says whether it is done. */
-import { sha256 } from "./sha256.js";
+import { configHash } from "./config-hash.js";
 import type { Arm } from "./tables.js";
 import type { TrainSettings } from "./settings.js";
 
@@ -46,7 +46,7 @@ export async function planSweep(
           // 1 − level without the noise of binary fractions: 0.7, not 0.7000000000000001.
           keep: arm === "reduction" ? Number((1 - level).toFixed(12)) : 1,
         };
-        const hash = await hashOf(settings);
+        const hash = await configHash(settings);
         const id = `${model}_${arm}_${level}_s${seed}`;
         jobs.push({
           id,
@@ -60,14 +60,4 @@ export async function planSweep(
     }
   }
   return jobs;
-}
-
-/** SHA-256 of an object's JSON with sorted keys. */
-async function hashOf(settings: object): Promise<string> {
-  const sorted = Object.fromEntries(
-    Object.entries<unknown>({ ...settings }).sort(([a], [b]) =>
-      a < b ? -1 : 1,
-    ),
-  );
-  return sha256(new TextEncoder().encode(JSON.stringify(sorted)));
 }

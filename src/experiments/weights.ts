@@ -5,12 +5,16 @@ import {
   decodeSafetensors,
   encodeSafetensors,
   SafetensorsError,
+  type SafetensorsFile,
   type SafetensorsTensor,
 } from "../engine/safetensors.js";
 import { UserError } from "../errors.js";
 
 /** Values by PyTorch's names, each in PyTorch's layout. */
 export type Weights = ReadonlyMap<string, Float32Array>;
+
+/** What the names of momentum tensors begin with, the parameter's name following. */
+export const momentumPrefix = "momentum.";
 
 /** A file of weights and batch-norm state; with momentum also `momentum.<name>` (a checkpoint). */
 export function encodeWeights(
@@ -26,7 +30,11 @@ export function encodeWeights(
     if (data) tensors.set(name, { dtype: "F32", shape, data });
     const velocity = momentum?.get(name);
     if (velocity)
-      tensors.set(`momentum.${name}`, { dtype: "F32", shape, data: velocity });
+      tensors.set(momentumPrefix + name, {
+        dtype: "F32",
+        shape,
+        data: velocity,
+      });
   }
   return encodeSafetensors(tensors, metadata);
 }
@@ -41,14 +49,30 @@ export function decodeWeights(
   path: string,
   specs: readonly ParameterSpec[],
 ): Map<string, Float32Array> {
-  let tensors: Map<string, SafetensorsTensor>;
+  return fitWeights(decodeFile(bytes, path).tensors, path, specs);
+}
+
+/** A .safetensors file's tensors and metadata. @throws UserError naming the file and what is damaged. */
+export function decodeFile(bytes: Uint8Array, path: string): SafetensorsFile {
   try {
-    ({ tensors } = decodeSafetensors(bytes));
+    return decodeSafetensors(bytes);
   } catch (error) {
     if (error instanceof SafetensorsError)
       throw new UserError(`${path}: ${error.message}`);
     throw error;
   }
+}
+
+/**
+ * The tensors of these names and shapes. `momentum.*` and `num_batches_tracked` are ignored.
+ *
+ * @throws UserError naming the file and every tensor that is unknown, missing or of another shape.
+ */
+export function fitWeights(
+  tensors: ReadonlyMap<string, SafetensorsTensor>,
+  path: string,
+  specs: readonly Pick<ParameterSpec, "name" | "torchShape">[],
+): Map<string, Float32Array> {
   const complaints: string[] = [];
   const weights = new Map<string, Float32Array>();
   for (const { name, torchShape } of specs) {
@@ -66,7 +90,7 @@ export function decodeWeights(
   for (const name of tensors.keys()) {
     if (
       !known.has(name) &&
-      !name.startsWith("momentum.") &&
+      !name.startsWith(momentumPrefix) &&
       !name.endsWith("num_batches_tracked")
     ) {
       complaints.push(`${name} is not in the model`);

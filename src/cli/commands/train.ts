@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { loadDataset } from "../../data/node-load.js";
 import { openDevice } from "../../engine/device.js";
 import { UserError } from "../../errors.js";
-import { requireRunFolder, trainToFolder } from "../../experiments/node-run.js";
+import { findRun } from "../../experiments/node-run-folder.js";
 import { noiseKinds, parseNoiseKind } from "../../experiments/poison.js";
 import {
   defaultSettings,
@@ -15,12 +15,6 @@ import { defaultStem } from "../../models/options.js";
 import { modelNames } from "../../models/registry.js";
 import { announceAdapter } from "../adapter.js";
 import {
-  formatBytes,
-  formatCount,
-  formatDuration,
-  formatPercent,
-} from "../format.js";
-import {
   choiceOption,
   commonOptions,
   integerOption,
@@ -29,13 +23,16 @@ import {
   shareOption,
 } from "../options.js";
 import { createOutput } from "../output.js";
-import { createProgress, type Progress } from "../progress.js";
 import { version } from "../version.js";
+import { printSummary, watchedRun } from "../watch-run.js";
 
 type Options = Partial<Omit<TrainSettings, "noiseKind">> & {
   noiseKind: string;
+  checkpointEvery?: number;
+  checkpointSeconds?: number;
   adapter: string;
   out?: string;
+  resume?: boolean;
   overwrite?: boolean;
   json?: boolean;
 };
@@ -45,7 +42,11 @@ Examples:
   tarnish train
       LeNet on the embedded sample, 30 epochs
   tarnish train --model resnet8 --data cifar10 --epochs 20 --noise 0.4 --noise-kind uniform --out runs/noisy
-  tarnish train --model shallow --width 0.5 --keep 0.7 --augment none --seed 3`;
+  tarnish train --model shallow --width 0.5 --keep 0.7 --augment none --seed 3
+  tarnish train --model resnet8 --data cifar10 --epochs 20 --out runs/long --resume
+      goes on with runs/long where it was stopped, or starts it
+
+Ctrl-C and SIGTERM write a checkpoint first (exit codes 130 and 143); a second one stops at once.`;
 
 /** Options that say how a model is trained; a sweep's jobs take the same. */
 export function addTrainingOptions(command: Command): Command {
@@ -180,6 +181,23 @@ export function register(program: Command): void {
       ),
   )
     .option("--out <dir>", "the run folder (default: runs/<what it is>)")
+    .addOption(
+      integerOption(
+        "--checkpoint-every <epochs>",
+        "write a checkpoint every so many epochs (default: 1)",
+        { min: 1 },
+      ),
+    )
+    .addOption(
+      positiveOption(
+        "--checkpoint-seconds <s>",
+        "write one too when the last is so old (default: 600)",
+      ),
+    )
+    .option(
+      "--resume",
+      "go on with the run in the folder, or start where there is none",
+    )
     .addOption(commonOptions.overwrite())
     .addOption(commonOptions.adapter())
     .addOption(commonOptions.json())
@@ -208,21 +226,29 @@ function defaultFolder({
 }
 
 async function run(options: Options): Promise<void> {
-  const output = createOutput(options);
   const {
     adapter,
     out: given,
+    checkpointEvery: epochs,
+    checkpointSeconds: seconds,
+    resume = false,
     overwrite = false,
     json = false,
     noiseKind,
     ...rest
   } = options;
+  const output = createOutput({ json });
   const settings = resolveSettings({
     ...rest,
     noiseKind: parseNoiseKind(noiseKind),
   });
   const out = given ?? defaultFolder(settings);
-  await requireRunFolder(out, overwrite);
+  const state = await findRun(out, settings, { resume, overwrite });
+  if (state.kind === "done") {
+    output.print(`${out}: is done, there is nothing left to train`);
+    printSummary(state.summary, out, output);
+    return;
+  }
   const dataset = await loadDataset(settings.data, settings);
   if (settings.batch > dataset.train.count) {
     throw new UserError(
@@ -231,47 +257,21 @@ async function run(options: Options): Promise<void> {
   }
   const device = await openDevice(adapter);
   announceAdapter(device, output);
-  let progress: Progress | undefined;
-  const summary = await trainToFolder({
-    device,
-    dataset,
-    settings,
-    out,
-    overwrite,
-    version: version(),
-    events: {
-      onStart: ({ session, course, images }) => {
-        const { plan, parameters } = session.memory;
-        output.print(
-          `${settings.model}: ${formatCount(session.store.parameterCount)} parameters, ` +
-            `${formatBytes(plan + parameters)} on the device; ${formatCount(images)} images, ${formatCount(course.lastStep)} steps`,
-        );
-        const total = Math.round(
-          (course.lastStep / course.stepsPerEpoch) * images,
-        );
-        progress = createProgress({
-          total,
-          unit: "images",
-          label: "training",
-          json,
-        });
+  const summary = await watchedRun(
+    {
+      device,
+      dataset,
+      settings,
+      out,
+      resume,
+      overwrite,
+      checkpoint: {
+        ...(epochs !== undefined && { epochs }),
+        ...(seconds !== undefined && { seconds }),
       },
-      onProgress: ({ images, imagesPerSecond, loss }) =>
-        progress?.update(images, { rate: imagesPerSecond, loss }),
-      onRecord: (record) => {
-        if (record.kind === "eval") {
-          progress?.log(
-            `epoch ${record.epoch}: top-1 ${formatPercent(record.top1)}, test loss ${record.loss.toFixed(3)}`,
-          );
-        }
-      },
+      version: version(),
     },
-  }).finally(() => progress?.stop());
-  const { last, best, trainSeconds, imagesPerSecond } = summary;
-  output.print(
-    `top-1 ${formatPercent(last.top1)} after the last epoch (best ${formatPercent(best.top1)} in epoch ${best.epoch}); ` +
-      `${formatDuration(trainSeconds)} of training at ${Math.round(imagesPerSecond)} images/s`,
+    output,
   );
-  output.print(`run folder: ${out}`);
-  output.result({ out, ...summary });
+  printSummary(summary, out, output);
 }

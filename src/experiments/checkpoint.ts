@@ -1,0 +1,172 @@
+/**
+ * Checkpoints: all that the rest of a run depends on, as a .safetensors file. Weights, batch-norm state and momentum are
+ * tensors under PyTorch's names; where the run stands is in the metadata. Everything else (the order of the images,
+ * augmentation, the learning rate) is a function of the settings and the step. Runs in a browser as in Node.
+ */
+import type { ParameterSpec } from "../engine/parameters.js";
+import type { SafetensorsTensor } from "../engine/safetensors.js";
+import { UserError } from "../errors.js";
+import {
+  decodeFile,
+  encodeWeights,
+  fitWeights,
+  momentumPrefix,
+  type Weights,
+} from "./weights.js";
+
+/** Version of the format, in each file's metadata. */
+export const checkpointFormat = "2";
+
+/** An evaluation as summary.json tells it. */
+export interface EpochResult {
+  readonly epoch: number;
+  readonly loss: number;
+  readonly top1: number;
+  readonly top5: number | null;
+  readonly ece: number;
+}
+
+/** Time spent on training steps so far, and how much of it counts for the speed. */
+export interface Timing {
+  /** Images trained on. */
+  readonly images: number;
+  readonly ms: number;
+  /** Without the first steps of each start, which compile shaders. */
+  readonly warmImages: number;
+  readonly warmMs: number;
+}
+
+/** Where a run stands. Steps and epochs count from 1. */
+export interface Position {
+  /** Optimiser steps done. */
+  readonly step: number;
+  /** The epoch of that step. */
+  readonly epoch: number;
+  /** Epochs of which all is done, the evaluation too: `epoch` or one less. */
+  readonly epochsDone: number;
+  /** Records (lines of metrics.jsonl) made so far. */
+  readonly records: number;
+  /** Loss scale of mixed precision; 1 in f32. */
+  readonly lossScale: number;
+  /** The best evaluation so far; undefined before the first one. */
+  readonly best?: EpochResult | undefined;
+  readonly timing: Timing;
+}
+
+/** A run's state, read back from the device. */
+export interface Checkpoint {
+  readonly position: Position;
+  readonly specs: readonly ParameterSpec[];
+  readonly weights: Weights;
+  readonly momentum: Weights;
+}
+
+/** Whose run it is: a checkpoint is good for that run alone. */
+export interface RunIdentity {
+  /** Hash of the settings. */
+  readonly config: string;
+  /** Version of the program. */
+  readonly version: string;
+  /** Adapters that the run has been on, the present one last. */
+  readonly adapters: readonly string[];
+  /** The kernel choices that it runs with, as JSON. */
+  readonly kernels: string;
+}
+
+/** A checkpoint file: `last.safetensors`. */
+export function encodeCheckpoint(
+  { position, specs, weights, momentum }: Checkpoint,
+  { config, version, adapters, kernels }: RunIdentity,
+): Uint8Array<ArrayBuffer> {
+  const { step, epoch, epochsDone, records, lossScale, best, timing } =
+    position;
+  return encodeWeights(specs, weights, momentum, {
+    format: checkpointFormat,
+    config,
+    version,
+    adapters: JSON.stringify(adapters),
+    kernels,
+    step: String(step),
+    epoch: String(epoch),
+    epochsDone: String(epochsDone),
+    records: String(records),
+    lossScale: String(lossScale),
+    timing: JSON.stringify(timing),
+    ...(best && { best: JSON.stringify(best) }),
+  });
+}
+
+/** A checkpoint as read from a file, its tensors not yet compared with a model. */
+export interface CheckpointFile extends RunIdentity {
+  /** For messages. */
+  readonly path: string;
+  readonly position: Position;
+  readonly tensors: ReadonlyMap<string, SafetensorsTensor>;
+}
+
+/** Reads a checkpoint file. @throws UserError naming the file and what is damaged. */
+export function decodeCheckpoint(
+  bytes: Uint8Array,
+  path: string,
+): CheckpointFile {
+  const { tensors, metadata } = decodeFile(bytes, path);
+  const { format } = metadata;
+  if (format !== checkpointFormat)
+    throw new UserError(
+      format === undefined
+        ? `${path}: is no checkpoint (its metadata has no format)`
+        : `${path}: is of checkpoint format ${format}, this version of tarnish reads format ${checkpointFormat}`,
+    );
+  const text = (key: string) => {
+    const value = metadata[key];
+    if (value === undefined)
+      throw new UserError(`${path}: is damaged (its metadata has no ${key})`);
+    return value;
+  };
+  const number = (key: string) => {
+    const value = Number(text(key));
+    if (text(key) === "" || !Number.isFinite(value) || value < 0)
+      throw new UserError(`${path}: is damaged (its ${key} is "${text(key)}")`);
+    return value;
+  };
+  const json = (key: string): unknown => {
+    try {
+      return JSON.parse(text(key));
+    } catch {
+      throw new UserError(`${path}: is damaged (its ${key} is no JSON)`);
+    }
+  };
+  return {
+    path,
+    tensors,
+    config: text("config"),
+    version: text("version"),
+    adapters: json("adapters") as string[],
+    kernels: text("kernels"),
+    position: {
+      step: number("step"),
+      epoch: number("epoch"),
+      epochsDone: number("epochsDone"),
+      records: number("records"),
+      lossScale: number("lossScale"),
+      timing: json("timing") as Timing,
+      best: "best" in metadata ? (json("best") as EpochResult) : undefined,
+    },
+  };
+}
+
+/** A checkpoint's weights and momentum for a model. @throws UserError naming the file and the tensors that do not fit. */
+export function fitCheckpoint(
+  { tensors, path }: CheckpointFile,
+  specs: readonly ParameterSpec[],
+): { weights: Map<string, Float32Array>; momentum: Map<string, Float32Array> } {
+  const momentum = new Map<string, SafetensorsTensor>();
+  for (const [name, tensor] of tensors)
+    if (name.startsWith(momentumPrefix))
+      momentum.set(name.slice(momentumPrefix.length), tensor);
+  const trained = specs.filter(({ role }) => role === "parameter");
+  return {
+    weights: fitWeights(tensors, path, specs),
+    momentum: fitWeights(momentum, path, trained),
+  };
+}

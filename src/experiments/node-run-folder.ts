@@ -1,0 +1,243 @@
+/** What a run folder holds already, and whether a run of these settings may go on with it. Node and Deno only. */
+import { existsSync } from "node:fs";
+import { readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { UserError } from "../errors.js";
+import {
+  type CheckpointFile,
+  decodeCheckpoint,
+  type EpochResult,
+} from "./checkpoint.js";
+import { configHash } from "./config-hash.js";
+import type { Memorisation } from "./memorisation.js";
+import { requireFreshFolder, requireOwnFolder } from "./node-files.js";
+import type { TrainSettings } from "./settings.js";
+import { decodeFile } from "./weights.js";
+
+/** The object of summary.json. */
+export interface RunSummary {
+  readonly run: string;
+  readonly model: string;
+  readonly data: string;
+  /** Where a resumed run changed it, all of them: "A, then B". */
+  readonly adapter: string;
+  readonly precision: string;
+  readonly steps: number;
+  readonly epochs: number;
+  readonly last: EpochResult;
+  readonly best: EpochResult;
+  readonly trainSeconds: number;
+  readonly imagesPerSecond: number;
+  readonly weightsSha256: string;
+  /** Only where labels were changed. */
+  readonly memorisation?: Memorisation;
+}
+
+/** What config.json says besides the settings. */
+export interface RunFacts {
+  readonly version: string;
+  readonly adapter: string;
+  readonly kernels: object;
+  readonly classes: readonly string[];
+  readonly normalisation: object;
+  /** Of images and true labels, training and test: a run goes on with the data it began with. */
+  readonly dataSha256: string;
+  readonly images: number;
+  readonly totalSteps: number;
+  readonly parameters: number;
+  readonly memory: object;
+}
+
+const factNames: ReadonlySet<string> = new Set(
+  Object.keys({
+    version: true,
+    adapter: true,
+    kernels: true,
+    classes: true,
+    normalisation: true,
+    dataSha256: true,
+    images: true,
+    totalSteps: true,
+    parameters: true,
+    memory: true,
+  } satisfies Record<keyof RunFacts, true>),
+);
+
+/** The parts of a run folder that are read again. */
+export function pathsOf(out: string) {
+  const checkpoints = join(out, "checkpoints");
+  return {
+    config: join(out, "config.json"),
+    labels: join(out, "labels.npy"),
+    metrics: join(out, "metrics.jsonl"),
+    summary: join(out, "summary.json"),
+    checkpoints,
+    last: join(checkpoints, "last.safetensors"),
+    best: join(checkpoints, "best.safetensors"),
+  };
+}
+
+/** How to take a folder that exists: not at all, as a run to go on with, or as one to replace. */
+export interface FolderUse {
+  readonly resume?: boolean | undefined;
+  readonly overwrite?: boolean | undefined;
+}
+
+export type RunState =
+  /** Nothing is trained: the folder is missing, empty, to be replaced, or holds a run without a checkpoint. */
+  | { readonly kind: "start" }
+  | { readonly kind: "resume"; readonly config: Partial<RunFacts> }
+  | { readonly kind: "done"; readonly summary: RunSummary };
+
+/**
+ * What to do for a run of these settings in this folder. Writes nothing.
+ *
+ * @throws UserError where the folder is something else, or the run in it has other settings, or may not be touched.
+ */
+export async function findRun(
+  out: string,
+  settings: TrainSettings,
+  { resume = false, overwrite = false }: FolderUse,
+): Promise<RunState> {
+  if (resume && overwrite)
+    throw new UserError(
+      "--resume and --overwrite: one goes on with a run, the other replaces it; choose",
+    );
+  const paths = pathsOf(out);
+  if (!resume) {
+    if (overwrite) await requireOwnFolder(out, "config.json", "run folder");
+    else if ((await readOrNothing(paths.config)) !== undefined)
+      throw new UserError(
+        `${out}: holds a run already; add --resume to go on with it or --overwrite to replace it, or name another folder with --out`,
+      );
+    else await requireFreshFolder(out, false);
+    return { kind: "start" };
+  }
+  await requireOwnFolder(out, "config.json", "run folder");
+  const text = await readOrNothing(paths.config);
+  if (text === undefined) return { kind: "start" };
+  const config = parseObject(text);
+  if (!config)
+    throw new UserError(
+      `${paths.config}: is damaged (no JSON object); start again with --overwrite`,
+    );
+  requireSame(out, config, settings);
+  const summary = await readSummary(out);
+  if (summary) return { kind: "done", summary };
+  return existsSync(paths.last)
+    ? { kind: "resume", config }
+    : { kind: "start" };
+}
+
+/** The summary of a run that ended; undefined where it is missing or damaged. */
+export async function readSummary(
+  out: string,
+): Promise<RunSummary | undefined> {
+  const text = await readOrNothing(pathsOf(out).summary);
+  const summary = text && (parseObject(text) as RunSummary | undefined);
+  if (!summary) return undefined;
+  const { last, best } = summary as Partial<RunSummary>;
+  const whole = [last?.top1, last?.loss, best?.top1].every(Number.isFinite);
+  return whole ? summary : undefined;
+}
+
+/** Refuses settings that are not those of config.json, by their flags' names. */
+function requireSame(
+  out: string,
+  config: Readonly<Record<string, unknown>>,
+  settings: TrainSettings,
+): void {
+  const now: Readonly<Record<string, unknown>> = { ...settings };
+  const worded = (value: unknown) =>
+    value === undefined ? "not given" : JSON.stringify(value);
+  const names = new Set([...Object.keys(now), ...Object.keys(config)]);
+  const differences = [...names]
+    .filter((name) => !factNames.has(name))
+    .map((name) => ({
+      flag: `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+      was: worded(config[name]),
+      is: worded(now[name]),
+    }))
+    .filter(({ was, is }) => was !== is)
+    .map(({ flag, was, is }) => `${flag} was ${was}, is now ${is}`);
+  if (differences.length > 0)
+    throw new UserError(
+      `${out}: holds a run of other settings (${differences.join("; ")}); ` +
+        "give the same ones, name another folder with --out, or replace the run with --overwrite",
+    );
+}
+
+const startAgain = "start again with --overwrite, or put back an intact copy";
+
+/** The checkpoint to go on from. @throws UserError where it is damaged or of another run, or its best weights are. */
+export async function readCheckpoint(
+  out: string,
+  settings: TrainSettings,
+): Promise<CheckpointFile> {
+  const { last, best } = pathsOf(out);
+  const config = await configHash(settings);
+  const checkpoint = await intact(last, decodeCheckpoint);
+  if (checkpoint.config !== config)
+    throw new UserError(
+      `${last}: is from a run of other settings than config.json has; ${startAgain}`,
+    );
+  const wanted = checkpoint.position.best?.epoch;
+  if (wanted !== undefined) {
+    const { metadata } = await intact(best, decodeFile);
+    // A later epoch's is what a run has that was killed before the next checkpoint: it gets there again.
+    if (metadata["config"] !== config || Number(metadata["epoch"]) < wanted)
+      throw new UserError(
+        `${best}: does not belong to last.safetensors, whose best epoch is ${wanted}; ${startAgain}`,
+      );
+  }
+  return checkpoint;
+}
+
+/** Reads a file that the run cannot go on without. */
+async function intact<T>(
+  path: string,
+  decode: (bytes: Uint8Array, path: string) => T,
+): Promise<T> {
+  try {
+    return decode(await readFile(path), path);
+  } catch (error) {
+    if (error instanceof UserError)
+      throw new UserError(`${error.message}; ${startAgain}`);
+    const code = (error as NodeJS.ErrnoException).code ?? String(error);
+    throw new UserError(`${path}: cannot be read (${code}); ${startAgain}`);
+  }
+}
+
+/**
+ * Empties a run folder. In an order that leaves, wherever it is stopped, something that `findRun` knows for what it is:
+ * first what says that the run is done, then its checkpoints, config.json at the end.
+ */
+export async function clearRunFolder(out: string): Promise<void> {
+  const first = ["summary.json", "checkpoints"];
+  const names = new Set([...first, ...(await readdir(out).catch(() => []))]);
+  names.delete("config.json");
+  for (const name of [...names, "config.json"])
+    await rm(join(out, name), { recursive: true, force: true });
+}
+
+/** The text of a file; undefined where there is none. */
+async function readOrNothing(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
