@@ -100,8 +100,16 @@ export const impactClaims: readonly Claim[] = [
   },
 ];
 
-const noise = (model: string, level: number): Condition => ({ model, arm: "noise", level }); // prettier-ignore
-const reduction = (model: string, level: number): Condition => ({ model, arm: "reduction", level }); // prettier-ignore
+const noise = (model: string, level: number): Condition => ({
+  model,
+  arm: "noise",
+  level,
+});
+const reduction = (model: string, level: number): Condition => ({
+  model,
+  arm: "reduction",
+  level,
+});
 
 /** Levels at which both arms have runs. */
 function sharedLevels(table: RateTable, model: string): number[] {
@@ -162,7 +170,9 @@ function extremeClasses(
 ): Finding {
   const found = requireClasses(table, names);
   if ("missing" in found) return found.missing;
-  const rest = table.classes.flatMap((_, c) => (found.indices.includes(c) ? [] : [c])); // prettier-ignore
+  const rest = table.classes.flatMap((_, c) =>
+    found.indices.includes(c) ? [] : [c],
+  );
   return forEvery(models, (model) => {
     const levels = table.levels(model, "noise");
     const clean = table.baseline(model);
@@ -179,7 +189,9 @@ function extremeClasses(
       };
     // Sensitivity times the sign, linear in the rates: the baseline's mean is the unit.
     const score = (rate: Rate, c: number) =>
-      sign * (rate(clean, c) - mean(levels.map((l) => rate(noise(model, l), c)))) / tpr0[c]!; // prettier-ignore
+      (sign *
+        (rate(clean, c) - mean(levels.map((l) => rate(noise(model, l), c))))) /
+      tpr0[c]!;
     const contrast = table.estimate(
       conditions,
       (rate) =>
@@ -190,7 +202,10 @@ function extremeClasses(
       rest.map((rival) => ({
         c,
         rival,
-        estimate: table.estimate(conditions, (rate) => score(rate, rival) - score(rate, c))!, // prettier-ignore
+        estimate: table.estimate(
+          conditions,
+          (rate) => score(rate, rival) - score(rate, c),
+        )!,
       })),
     );
     const proven = significantGains(reversals);
@@ -210,7 +225,8 @@ function extremeClasses(
       };
     }
     return {
-      verdict: exact && aboveZero(contrast) === "held" ? "held" : "inconclusive", // prettier-ignore
+      verdict:
+        exact && aboveZero(contrast) === "held" ? "held" : "inconclusive",
       evidence: `${ranking}; the named classes beyond the others by ${number(contrast)}`,
     };
   });
@@ -250,7 +266,9 @@ function dataNotModel(table: RateTable): Finding {
     evidence:
       `W = ${w.toFixed(2)} across ${acrossModels.models.join(", ")}` +
       (left > 0 ? ` (${left} classes left out)` : "") +
-      (repeat === null ? "; one seed, so no W within a model" : `; ${repeat.toFixed(2)} across seeds within a model`), // prettier-ignore
+      (repeat === null
+        ? "; one seed, so no W within a model"
+        : `; ${repeat.toFixed(2)} across seeds within a model`),
   };
 }
 
@@ -348,7 +366,10 @@ function birdTpr(
 function reductionHelps({ table }: ClaimStudy): Finding {
   const found = requireClasses(table, reductionFriends);
   if ("missing" in found) return found.missing;
-  const [clean, reduced] = [table.baseline("shallow"), reduction("shallow", 0.3)]; // prettier-ignore
+  const [clean, reduced] = [
+    table.baseline("shallow"),
+    reduction("shallow", 0.3),
+  ];
   const changes = found.indices.flatMap((c) => {
     const estimate = table.estimate(
       [clean, reduced],
@@ -382,9 +403,16 @@ function noiseHelpsNone(table: RateTable, model: string): Finding | null {
   const proven = significantGains(changes);
   const gains = changes.filter(({ estimate }) => estimate.value > 0);
   const shown = proven.length > 0 ? proven : gains;
-  const best = changes.reduce((a, b) => (b.estimate.value > a.estimate.value ? b : a)); // prettier-ignore
+  const best = changes.reduce((a, b) =>
+    b.estimate.value > a.estimate.value ? b : a,
+  );
   return {
-    verdict: proven.length > 0 ? "not held" : gains.length > 0 ? "inconclusive" : "held", // prettier-ignore
+    verdict:
+      proven.length > 0
+        ? "not held"
+        : gains.length > 0
+          ? "inconclusive"
+          : "held",
     evidence:
       shown.length > 0
         ? `rises for ${shown.map(({ name, estimate }) => `${name} ${points(estimate)}`).join(", ")}`

@@ -55,7 +55,10 @@ export const ladderClaims: readonly Claim[] = [
 
 function shareText({ value, low, high }: Estimate): string {
   const word = (x: number) => `${(100 * x).toFixed(1)} %`;
-  const range = low === null || high === null ? "no interval" : `${word(low)} to ${word(high)}`; // prettier-ignore
+  const range =
+    low === null || high === null
+      ? "no interval"
+      : `${word(low)} to ${word(high)}`;
   return `${word(value)} (${range})`;
 }
 
@@ -77,8 +80,11 @@ function ladderFalls(table: RateTable): Finding {
     return {
       verdict: all(steps.map(({ estimate }) => aboveZero(estimate))),
       evidence: steps
-        .map(({ level, estimate }) => `to ${100 * level} %: falls by ${points(estimate)}`)
-        .join(", "), // prettier-ignore
+        .map(
+          ({ level, estimate }) =>
+            `to ${100 * level} %: falls by ${points(estimate)}`,
+        )
+        .join(", "),
     };
   });
   return finding.verdict === "not tested"
@@ -105,7 +111,9 @@ function published(
       : [
           `all of CIFAR-100 (here: ${facts.data}, ${facts.trainImages} images)`,
         ]),
-    ...(facts.noiseKind === "shuffle" ? [] : [`shuffle noise (here: ${facts.noiseKind})`]), // prettier-ignore
+    ...(facts.noiseKind === "shuffle"
+      ? []
+      : [`shuffle noise (here: ${facts.noiseKind})`]),
     ...(table.commonSeeds(conditions).length > 0
       ? []
       : [

@@ -50,9 +50,13 @@ export function exchangeRows(table: RateTable): ExchangeRow[] {
   return table.models.flatMap((model) =>
     (["reduction", "reduction-steps"] as const).flatMap((arm) => {
       const levels = table.levels(model, arm);
-      return table.levels(model, "noise").flatMap(
-        (level) => exchangeRow(table, { model, arm: "noise", level }, arm, levels) ?? [], // prettier-ignore
-      );
+      return table
+        .levels(model, "noise")
+        .flatMap(
+          (level) =>
+            exchangeRow(table, { model, arm: "noise", level }, arm, levels) ??
+            [],
+        );
     }),
   );
 }
@@ -66,7 +70,11 @@ function exchangeRow(
   const { model } = noise;
   const clean = table.baseline(model);
   const reduced = (level: number): Condition => ({ model, arm, level });
-  const { seeds, levels } = commonGround(table, [clean, noise], allLevels.map(reduced)); // prettier-ignore
+  const { seeds, levels } = commonGround(
+    table,
+    [clean, noise],
+    allLevels.map(reduced),
+  );
   if (seeds.length === 0 || levels.length === 0) return null;
   const points = [clean, ...levels];
   const knots = points.map(({ level }) => level);
@@ -87,7 +95,10 @@ function exchangeRow(
           rate(noise, "top1"),
           seeds.map((seed) => {
             const of = table.rateOfSeed(seed);
-            return { noise: of(noise, "top1"), curve: curveOf((c) => of(c, "top1")) }; // prettier-ignore
+            return {
+              noise: of(noise, "top1"),
+              curve: curveOf((c) => of(c, "top1")),
+            };
           }),
         )
       : bootstrapInterval(
@@ -105,7 +116,8 @@ function exchangeRow(
     budget: table.run(levels[0]!, seeds[0]!).budget,
     noiseLevel: noise.level,
     effectiveRate: mean(seeds.map((s) => table.run(noise, s).effectiveRate)),
-    equivalentReduction: crossing === "below" ? 0 : crossing === "above" ? null : crossing, // prettier-ignore
+    equivalentReduction:
+      crossing === "below" ? 0 : crossing === "above" ? null : crossing,
     censored: typeof crossing === "string" ? crossing : null,
     ciLow: low === null ? null : Math.min(low, last),
     ciHigh: high === Infinity ? null : high,

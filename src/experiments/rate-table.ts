@@ -148,7 +148,14 @@ export class RateTable {
         seeds.map((seed) => numerator(this.rateOfSeed(seed))),
       );
       const reach = halfWidth / Math.abs(unit);
-      return { value, seeds: seeds.length, low: value - reach, high: value + reach, p, interval: "t" }; // prettier-ignore
+      return {
+        value,
+        seeds: seeds.length,
+        low: value - reach,
+        high: value + reach,
+        p,
+        interval: "t",
+      };
     }
     const above = this.replicate(conditions, seeds, numerator);
     const below = this.replicate(conditions, seeds, denominator);
@@ -158,7 +165,14 @@ export class RateTable {
     const bounds = percentileInterval(ratios);
     if (!bounds) return { value, seeds: seeds.length, ...none };
     const [low, high] = bounds;
-    return { value, seeds: seeds.length, low, high, p: bootstrapP(above), interval: "bootstrap" }; // prettier-ignore
+    return {
+      value,
+      seeds: seeds.length,
+      low,
+      high,
+      p: bootstrapP(above),
+      interval: "bootstrap",
+    };
   }
 
   #seedsOf(condition: Condition): ReadonlyMap<number, RunRates> {

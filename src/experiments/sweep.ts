@@ -1,63 +1,153 @@
 /** A sweep as a list of jobs: which runs there are, what each is called, and the hash that says whether it is done. */
+import { models } from "../models/registry.js";
 import { configHash } from "./config-hash.js";
-import type { Arm } from "./tables.js";
-import type { TrainSettings } from "./settings.js";
+import { resolveSettings, type TrainSettings } from "./settings.js";
+import { type Arm, arms, type Budget } from "./tables.js";
 
-export interface SweepJob {
-  /** `<model>_<arm>_<level>_s<seed>`. */
+/** What a run of a sweep is: its id is `<model>_<arm>_<level>_s<seed>`. */
+export interface RunName {
+  readonly model: string;
+  readonly arm: Arm;
+  /** Share of wrong labels or of removed images; 0 for the baseline. */
+  readonly level: number;
+  readonly seed: number;
+}
+
+export interface SweepJob extends RunName {
   readonly id: string;
   /** SHA-256 in hex of the settings. */
   readonly hash: string;
   /** `runs/<id>-<hash8>`, relative to the sweep folder. */
   readonly folder: string;
-  readonly arm: Arm;
-  /** Share of wrong labels or of removed images; 0 for the baseline. */
-  readonly level: number;
   readonly settings: TrainSettings;
 }
 
+/** The axes of a sweep: one is a model, an arm, a level, a seed; every combination is a run. */
 export interface SweepPlan {
   readonly models: readonly string[];
   /** Shares above 0; the baseline is trained once per model and seed and serves both arms. */
   readonly levels: readonly number[];
-  readonly arms: readonly Exclude<Arm, "baseline">[];
+  readonly arms: readonly ("noise" | "reduction")[];
   readonly seeds: readonly number[];
+  /** What reduction holds constant: the epochs, or as many optimiser steps as the baseline makes. */
+  readonly budget: Budget;
+  /** Models that are reduced under a budget of steps too, where the budget is epochs. */
+  readonly bothBudgets: readonly string[];
+  /** Settings of every run. */
+  readonly settings: SweepSettings;
+  /** Settings of one model's runs. */
+  readonly perModel: Readonly<Record<string, SweepSettings>>;
 }
 
-/** The jobs of a sweep: per model and seed the baseline, then each level of each arm. */
+/** Settings of runs but for those that the sweep varies. */
+export type SweepSettings = Partial<
+  Omit<TrainSettings, "model" | "noise" | "keep" | "seed">
+>;
+
+/**
+ * The jobs of a sweep: per model and seed the baseline, then each level of each arm.
+ *
+ * @param images Training images before reduction: a budget of steps is counted from them.
+ * @throws UserError for settings that do not fit
+ */
 export async function planSweep(
   plan: SweepPlan,
-  settingsFor: (model: string, seed: number) => TrainSettings,
+  images: number,
 ): Promise<SweepJob[]> {
   const jobs: SweepJob[] = [];
   for (const model of plan.models) {
     for (const seed of plan.seeds) {
-      const base = settingsFor(model, seed);
-      const conditions: { arm: Arm; level: number }[] = [
-        { arm: "baseline", level: 0 },
-        ...plan.arms.flatMap((arm) =>
-          plan.levels.map((level) => ({ arm, level })),
-        ),
-      ];
-      for (const { arm, level } of conditions) {
+      const base = settingsOf(plan, model, seed);
+      const baselineSteps =
+        base.steps ?? base.epochs * Math.ceil(images / base.batch);
+      for (const { arm, level } of conditions(plan, model)) {
+        const equalSteps =
+          arm === "reduction-steps" ||
+          (arm === "reduction" && plan.budget === "steps");
         const settings: TrainSettings = {
           ...base,
           noise: arm === "noise" ? level : 0,
           // 1 − level without the noise of binary fractions: 0.7, not 0.7000000000000001.
-          keep: arm === "reduction" ? Number((1 - level).toFixed(12)) : 1,
+          keep: arm.startsWith("reduction")
+            ? Number((1 - level).toFixed(12))
+            : 1,
+          ...(equalSteps && { steps: baselineSteps }),
         };
         const hash = await configHash(settings);
         const id = `${model}_${arm}_${level}_s${seed}`;
-        jobs.push({
-          id,
-          hash,
-          folder: `runs/${id}-${hash.slice(0, 8)}`,
-          arm,
-          level,
-          settings,
-        });
+        const folder = jobFolder({ id, hash });
+        jobs.push({ id, hash, folder, model, arm, level, seed, settings });
       }
     }
   }
   return jobs;
+}
+
+/** The settings of a model's runs: the sweep's, but for what the model has no choice of. */
+function settingsOf(
+  { settings, perModel }: SweepPlan,
+  model: string,
+  seed: number,
+): TrainSettings {
+  const options = models.find(({ name }) => name === model)?.options ?? [];
+  const { width, stem, ...common } = settings;
+  return resolveSettings({
+    ...common,
+    ...(options.includes("width") && { width }),
+    ...(options.includes("stem") && { stem }),
+    ...perModel[model],
+    model,
+    seed,
+  });
+}
+
+function conditions(
+  plan: SweepPlan,
+  model: string,
+): { arm: Arm; level: number }[] {
+  const both =
+    plan.budget === "epochs" &&
+    plan.arms.includes("reduction") &&
+    plan.bothBudgets.includes(model);
+  const all: Arm[] = [
+    ...plan.arms,
+    ...(both ? ["reduction-steps" as const] : []),
+  ];
+  return [
+    { arm: "baseline", level: 0 },
+    ...all.flatMap((arm) => plan.levels.map((level) => ({ arm, level }))),
+  ];
+}
+
+/** `runs/<id>-<hash8>`, relative to the sweep folder. */
+export function jobFolder({ id, hash }: Pick<SweepJob, "id" | "hash">): string {
+  return `runs/${id}-${hash.slice(0, 8)}`;
+}
+
+const runName = new RegExp(
+  `^(.+)_(${arms.join("|")})_([0-9.e-]+)_s([0-9]+)(?:-[0-9a-f]+)?$`,
+);
+
+/** What the name of a run folder, or a job's id, says; null for any other name. */
+export function parseRunName(name: string): RunName | null {
+  const match = runName.exec(name);
+  if (!match) return null;
+  const [, model, arm, level, seed] = match as unknown as [
+    string,
+    string,
+    Arm,
+    string,
+    string,
+  ];
+  return { model, arm, level: Number(level), seed: Number(seed) };
+}
+
+/**
+ * The k-th of n parts of a list, k from 1: every n-th item, so that each part gets its share of every model and level.
+ */
+export function shardOf<T>(
+  items: readonly T[],
+  { k, n }: { k: number; n: number },
+): T[] {
+  return items.filter((_, i) => i % n === k - 1);
 }
