@@ -10,13 +10,14 @@ import * as doctor from "./commands/doctor.js";
 import * as evaluate from "./commands/eval.js";
 import * as poison from "./commands/poison.js";
 import * as report from "./commands/report.js";
+import * as serve from "./commands/serve.js";
 import * as train from "./commands/train.js";
 import { debugDetails, describeFailure } from "./errors.js";
 import { exitOnClosedPipe, flushOutput } from "./output.js";
 import { version } from "./version.js";
 
 /** In the order of the help. A command's module registers it and loads what it needs only when it runs. */
-const commands = [demo, train, evaluate, poison, report, doctor];
+const commands = [demo, train, evaluate, poison, report, serve, doctor];
 
 const examples = `
 Examples:
