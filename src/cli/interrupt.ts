@@ -50,12 +50,15 @@ export async function stoppable<T>(
 
 /** The command that this process was started with, for a shell, without some flags and with another at its end. */
 export function commandWith(flag: string, ...without: string[]): string {
+  return `${sameCommand(flag, ...without)} ${flag}`;
+}
+
+/** The command that this process was started with, for a shell, without some flags. */
+export function sameCommand(...without: string[]): string {
   const program =
     env["npm_command"] === "exec" ? ["npx", "tarnish"] : ["tarnish"];
-  const args = argv
-    .slice(2)
-    .filter((arg) => arg !== flag && !without.includes(arg));
-  return [...program, ...args, flag].map(quote).join(" ");
+  const args = argv.slice(2).filter((arg) => !without.includes(arg));
+  return [...program, ...args].map(quote).join(" ");
 }
 
 function quote(word: string): string {

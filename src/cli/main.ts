@@ -8,16 +8,28 @@ import { Command } from "commander";
 import * as demo from "./commands/demo.js";
 import * as doctor from "./commands/doctor.js";
 import * as evaluate from "./commands/eval.js";
+import * as exportWeights from "./commands/export.js";
 import * as poison from "./commands/poison.js";
 import * as report from "./commands/report.js";
 import * as serve from "./commands/serve.js";
+import * as sweep from "./commands/sweep.js";
 import * as train from "./commands/train.js";
 import { debugDetails, describeFailure } from "./errors.js";
 import { exitOnClosedPipe, flushOutput } from "./output.js";
 import { version } from "./version.js";
 
 /** In the order of the help. A command's module registers it and loads what it needs only when it runs. */
-const commands = [demo, train, evaluate, poison, report, serve, doctor];
+const commands = [
+  demo,
+  sweep,
+  train,
+  evaluate,
+  exportWeights,
+  poison,
+  report,
+  serve,
+  doctor,
+];
 
 const examples = `
 Examples:
@@ -27,6 +39,8 @@ Examples:
       one network on 40 % noisy labels
   tarnish poison --noise 0.2 --out poisoned
       labels of the embedded sample with 20 % noise, as .npy and .csv
+  tarnish export --run runs/noisy --out noisy.safetensors
+      its weights, for PyTorch
   tarnish doctor
       the GPU adapter in use, its limits, and how fast it is
 

@@ -7,7 +7,7 @@ import { UserError } from "../errors.js";
 import { defaultStem, stems } from "../models/options.js";
 
 /** An option whose value goes through `parse`; parse throws the complaint about the text it is given. */
-function parsed(
+export function parsedOption(
   flags: string,
   description: string,
   parse: (flag: string, text: string) => unknown,
@@ -91,21 +91,21 @@ export function integerOption(
   description: string,
   { min = 0, max }: { min?: number; max?: number } = {},
 ): Option {
-  return parsed(flags, description, (flag, text) =>
+  return parsedOption(flags, description, (flag, text) =>
     parseInteger(flag, text, min, max),
   );
 }
 
 export function shareOption(flags: string, description: string): Option {
-  return parsed(flags, description, parseShare);
+  return parsedOption(flags, description, parseShare);
 }
 
 export function positiveOption(flags: string, description: string): Option {
-  return parsed(flags, description, parsePositive);
+  return parsedOption(flags, description, parsePositive);
 }
 
 export function nonNegativeOption(flags: string, description: string): Option {
-  return parsed(flags, description, parseNonNegative);
+  return parsedOption(flags, description, parseNonNegative);
 }
 
 export function choiceOption(
@@ -113,8 +113,10 @@ export function choiceOption(
   description: string,
   choices: readonly string[],
 ): Option {
-  return parsed(flags, `${description} (${choices.join(", ")})`, (flag, text) =>
-    parseChoice(flag, text, choices),
+  return parsedOption(
+    flags,
+    `${description} (${choices.join(", ")})`,
+    (flag, text) => parseChoice(flag, text, choices),
   );
 }
 
@@ -123,7 +125,7 @@ export function listOption(
   description: string,
   parseItem: (flag: string, item: string) => unknown,
 ): Option {
-  return parsed(flags, description, (flag, text) =>
+  return parsedOption(flags, description, (flag, text) =>
     parseList(flag, text, parseItem),
   );
 }

@@ -30,6 +30,8 @@ export interface ProgressFields {
   loss?: number;
   /** Units per second; measured here when absent. */
   rate?: number;
+  /** Seconds left, where units do not take the same time; from the speed so far when absent. */
+  secondsLeft?: number;
 }
 
 export interface Progress {
@@ -165,7 +167,8 @@ class Task implements Progress {
   line(columns?: number): string {
     const { total, unit, label } = this.#options;
     const share = total > 0 ? Math.min(1, this.#done / total) : 1;
-    const left = (total - this.#done) / this.#averageRate;
+    const left =
+      this.#fields.secondsLeft ?? (total - this.#done) / this.#averageRate;
     const text = [
       formatPercent(share, 0),
       `${formatCount(Math.floor(this.#done))} of ${formatCount(total)} ${unit}`,

@@ -160,13 +160,9 @@ export function fitCheckpoint(
   { tensors, path }: CheckpointFile,
   specs: readonly ParameterSpec[],
 ): { weights: Map<string, Float32Array>; momentum: Map<string, Float32Array> } {
-  const momentum = new Map<string, SafetensorsTensor>();
-  for (const [name, tensor] of tensors)
-    if (name.startsWith(momentumPrefix))
-      momentum.set(name.slice(momentumPrefix.length), tensor);
   const trained = specs.filter(({ role }) => role === "parameter");
   return {
     weights: fitWeights(tensors, path, specs),
-    momentum: fitWeights(momentum, path, trained),
+    momentum: fitWeights(tensors, path, trained, momentumPrefix),
   };
 }

@@ -1,9 +1,19 @@
 /** The claims of the Impact Index study (Alectio, 2020). */
 import { aboveZero, all, forEvery, number, points } from "./claim-verdicts.js";
+import {
+  extremeClasses,
+  requireClasses,
+  significantGains,
+} from "./claims-classes.js";
 import type { Claim, ClaimStudy, Finding } from "./claims.js";
 import { concordance } from "./measures.js";
-import type { Condition, Estimate, Rate, RateTable } from "./rate-table.js";
-import { benjaminiHochberg, mean } from "./statistics.js";
+import {
+  type Condition,
+  conditionOf,
+  type Rate,
+  type RateTable,
+} from "./rate-table.js";
+import { mean } from "./statistics.js";
 
 const study = "impact-index";
 const models = ["shallow", "lenet", "unresnet18", "googlenet", "resnet18"];
@@ -34,7 +44,7 @@ export const impactClaims: readonly Claim[] = [
       "Cat, bird, deer and dog are the classes that noise hits hardest, whatever the model.",
     criterion:
       "For each of the five models: held if these have the four highest sensitivities (mean over the noise levels of 1 − TPRn_norm) and their mean is above the other classes' with its interval; not held if another class is more sensitive than one of them by Benjamini-Hochberg at 5 % over all such pairs.",
-    test: (s) => extremeClasses(s, hardest, 1),
+    test: (s) => extremeClasses(s, models, hardest, 1),
   },
   {
     id: "easiest-classes",
@@ -43,7 +53,7 @@ export const impactClaims: readonly Claim[] = [
       "Frog and truck are the classes that noise hits least, whatever the model.",
     criterion:
       "For each of the five models: held if these have the two lowest sensitivities and their mean is below the other classes' with its interval; not held if another class is less sensitive than one of them by Benjamini-Hochberg at 5 % over all such pairs.",
-    test: (s) => extremeClasses(s, easiest, -1),
+    test: (s) => extremeClasses(s, models, easiest, -1),
   },
   {
     id: "data-not-model",
@@ -100,16 +110,10 @@ export const impactClaims: readonly Claim[] = [
   },
 ];
 
-const noise = (model: string, level: number): Condition => ({
-  model,
-  arm: "noise",
-  level,
-});
-const reduction = (model: string, level: number): Condition => ({
-  model,
-  arm: "reduction",
-  level,
-});
+const noise = (model: string, level: number) =>
+  conditionOf(model, "noise", level);
+const reduction = (model: string, level: number) =>
+  conditionOf(model, "reduction", level);
 
 /** Levels at which both arms have runs. */
 function sharedLevels(table: RateTable, model: string): number[] {
@@ -123,124 +127,28 @@ const percent = (share: number) => `${Number((100 * share).toFixed(6))} %`;
 
 function noiseHurtsMore(table: RateTable, model: string): Finding | null {
   const levels = sharedLevels(table, model);
-  const gap = (rate: Rate, level: number) =>
-    rate(reduction(model, level), "top1") - rate(noise(model, level), "top1");
-  const conditions = levels.flatMap((level) => [
-    noise(model, level),
-    reduction(model, level),
-  ]);
+  const pairs = levels.map((level) => ({
+    level,
+    noisy: noise(model, level),
+    reduced: reduction(model, level),
+  }));
+  const gap = (rate: Rate, { noisy, reduced }: (typeof pairs)[number]) =>
+    rate(reduced, "top1") - rate(noisy, "top1");
+  const conditions = pairs.flatMap(({ noisy, reduced }) => [noisy, reduced]);
   const estimate = table.estimate(conditions, (rate) =>
-    mean(levels.map((level) => gap(rate, level))),
+    mean(pairs.map((pair) => gap(rate, pair))),
   );
   if (!estimate) return null;
   const rate = table.meanRate(table.commonSeeds(conditions));
-  const against = levels.filter((level) => gap(rate, level) <= 0);
+  const against = pairs
+    .filter((pair) => gap(rate, pair) <= 0)
+    .map(({ level }) => level);
   const exceptions =
     against.length > 0 ? `, but not at ${against.map(percent).join(", ")}` : "";
   return {
     verdict: aboveZero(estimate),
     evidence: `${points(estimate)}, levels ${levels.map(percent).join(", ")}${exceptions}`,
   };
-}
-
-/** The classes' indices; a finding of what is missing where there are other classes. */
-function requireClasses(
-  table: RateTable,
-  names: readonly string[],
-): { indices: number[] } | { missing: Finding } {
-  const indices = names.map((name) => table.classes.indexOf(name));
-  const absent = names.filter((_, i) => indices[i]! < 0);
-  return absent.length === 0
-    ? { indices }
-    : {
-        missing: {
-          verdict: "not tested",
-          evidence: `the data has no class ${absent.join(", ")}; the claim is about CIFAR-10`,
-        },
-      };
-}
-
-/**
- * Whether the named classes have the highest (`sign` 1) or lowest (−1) sensitivities in every model.
- */
-function extremeClasses(
-  { table }: ClaimStudy,
-  names: readonly string[],
-  sign: 1 | -1,
-): Finding {
-  const found = requireClasses(table, names);
-  if ("missing" in found) return found.missing;
-  const rest = table.classes.flatMap((_, c) =>
-    found.indices.includes(c) ? [] : [c],
-  );
-  return forEvery(models, (model) => {
-    const levels = table.levels(model, "noise");
-    const clean = table.baseline(model);
-    const conditions = [clean, ...levels.map((level) => noise(model, level))];
-    const seeds = table.commonSeeds(conditions);
-    if (levels.length === 0 || seeds.length === 0) return null;
-    const average = table.meanRate(seeds);
-    const tpr0 = table.classes.map((_, c) => average(clean, c));
-    const dead = table.classes.filter((_, c) => tpr0[c] === 0);
-    if (dead.length > 0)
-      return {
-        verdict: "inconclusive",
-        evidence: `never recognises ${dead.join(", ")} without noise, so it has no ranking`,
-      };
-    // Sensitivity times the sign, linear in the rates: the baseline's mean is the unit.
-    const score = (rate: Rate, c: number) =>
-      (sign *
-        (rate(clean, c) - mean(levels.map((l) => rate(noise(model, l), c))))) /
-      tpr0[c]!;
-    const contrast = table.estimate(
-      conditions,
-      (rate) =>
-        mean(found.indices.map((c) => score(rate, c))) -
-        mean(rest.map((c) => score(rate, c))),
-    )!;
-    const reversals = found.indices.flatMap((c) =>
-      rest.map((rival) => ({
-        c,
-        rival,
-        estimate: table.estimate(
-          conditions,
-          (rate) => score(rate, rival) - score(rate, c),
-        )!,
-      })),
-    );
-    const proven = significantGains(reversals);
-    const order = table.classes
-      .map((name, c) => ({ name, c, value: score(average, c) }))
-      .sort((a, b) => b.value - a.value);
-    const top = order.slice(0, names.length);
-    const exact = top.every(({ c }) => found.indices.includes(c));
-    const ranking = `${sign > 0 ? "most" : "least"} sensitive: ${top
-      .map(({ name, value }) => `${name} ${(sign * value).toFixed(2)}`)
-      .join(", ")}`;
-    if (proven.length > 0) {
-      const { c, rival, estimate } = proven[0]!;
-      return {
-        verdict: "not held",
-        evidence: `${ranking}; ${table.classes[rival]!} beyond ${table.classes[c]!} by ${number(estimate)}`,
-      };
-    }
-    return {
-      verdict:
-        exact && aboveZero(contrast) === "held" ? "held" : "inconclusive",
-      evidence: `${ranking}; the named classes beyond the others by ${number(contrast)}`,
-    };
-  });
-}
-
-/** Those whose value is above 0 by Benjamini-Hochberg over all of them, the largest first. */
-function significantGains<T extends { estimate: Estimate }>(
-  cases: readonly T[],
-): T[] {
-  const tested = cases.filter(({ estimate }) => estimate.p !== null);
-  const marks = benjaminiHochberg(tested.map(({ estimate }) => estimate.p!));
-  return tested
-    .filter(({ estimate }, i) => marks[i] && estimate.value > 0)
-    .sort((a, b) => b.estimate.value - a.estimate.value);
 }
 
 function dataNotModel(table: RateTable): Finding {
@@ -279,7 +187,7 @@ function strongerThanLenet(table: RateTable, model: string): Finding | null {
       table
         .levels("lenet", arm)
         .filter((level) => table.levels(model, arm).includes(level))
-        .map((level): Condition => ({ model: name, arm, level })),
+        .map((level) => conditionOf(name, arm, level)),
     ),
   ];
   const [own, lenet] = [conditionsOf(model), conditionsOf("lenet")];

@@ -1,7 +1,12 @@
 /** The claims of the dirty-data ladder (Hive, 2019). */
 import { aboveZero, all, forEvery, near, points } from "./claim-verdicts.js";
 import type { Claim, ClaimStudy, Finding } from "./claims.js";
-import type { Condition, Estimate, RateTable } from "./rate-table.js";
+import {
+  type Condition,
+  conditionOf,
+  type Estimate,
+  type RateTable,
+} from "./rate-table.js";
 
 const study = "dirty-data";
 const rungs = [0, 0.2, 0.4, 0.6];
@@ -63,7 +68,7 @@ function shareText({ value, low, high }: Estimate): string {
 }
 
 function rung(model: string, level: number): Condition {
-  return { model, arm: level === 0 ? "baseline" : "noise", level };
+  return conditionOf(model, level === 0 ? "baseline" : "noise", level);
 }
 
 function ladderFalls(table: RateTable): Finding {

@@ -3,7 +3,12 @@
  * arm's seed-mean accuracies are made non-increasing (isotonic regression) and read backwards by linear interpolation.
  */
 import type { ExchangeRow } from "./measures.js";
-import { type Condition, type RateTable, SEEDS_FOR_T } from "./rate-table.js";
+import {
+  type Condition,
+  conditionOf,
+  type RateTable,
+  SEEDS_FOR_T,
+} from "./rate-table.js";
 import {
   ALPHA,
   interpolate,
@@ -54,8 +59,12 @@ export function exchangeRows(table: RateTable): ExchangeRow[] {
         .levels(model, "noise")
         .flatMap(
           (level) =>
-            exchangeRow(table, { model, arm: "noise", level }, arm, levels) ??
-            [],
+            exchangeRow(
+              table,
+              conditionOf(model, "noise", level),
+              arm,
+              levels,
+            ) ?? [],
         );
     }),
   );
@@ -69,7 +78,7 @@ function exchangeRow(
 ): ExchangeRow | null {
   const { model } = noise;
   const clean = table.baseline(model);
-  const reduced = (level: number): Condition => ({ model, arm, level });
+  const reduced = (level: number) => conditionOf(model, arm, level);
   const { seeds, levels } = commonGround(
     table,
     [clean, noise],

@@ -3,7 +3,7 @@
  * exchange rate. Pure; docs/statistics.md gives the formulas and the reasons. The files that hold the results are
  * written and read in measure-tables.ts.
  */
-import { type Condition, RateTable } from "./rate-table.js";
+import { conditionOf, RateTable } from "./rate-table.js";
 import { benjaminiHochberg, kendallW, mean, midRanks } from "./statistics.js";
 import type { Arm, Budget } from "./tables.js";
 
@@ -117,8 +117,8 @@ export interface Concordance {
 /** The conditions at one level that an index compares. */
 function triple(table: RateTable, model: string, level: number) {
   const clean = table.baseline(model);
-  const noise: Condition = { model, arm: "noise", level };
-  const reduction: Condition = { model, arm: "reduction", level };
+  const noise = conditionOf(model, "noise", level);
+  const reduction = conditionOf(model, "reduction", level);
   return { clean, noise, reduction };
 }
 
@@ -205,7 +205,7 @@ function sensitivities(
 ): (number | null)[] | null {
   const clean = table.baseline(model);
   const levels = table.levels(model, "noise").flatMap((level) => {
-    const noise: Condition = { model, arm: "noise", level };
+    const noise = conditionOf(model, "noise", level);
     const seeds = table
       .commonSeeds([clean, noise])
       .filter((seed) => onlySeed === undefined || seed === onlySeed);
@@ -252,7 +252,7 @@ export function concordance(table: RateTable): Concordance {
 function completeSeeds(table: RateTable, model: string): number[] {
   const noisy = table
     .levels(model, "noise")
-    .map((level): Condition => ({ model, arm: "noise", level }));
+    .map((level) => conditionOf(model, "noise", level));
   return table.commonSeeds([table.baseline(model), ...noisy]);
 }
 

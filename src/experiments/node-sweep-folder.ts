@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { UserError } from "../errors.js";
 import { isObject, jsonText, type JsonObject, parseObject } from "./json.js";
 import { requireOwnFolder, writeFileAtomic } from "./node-files.js";
-import { jobFolder, type SweepJob } from "./sweep.js";
+import type { SweepJob } from "./sweep.js";
 
 export const jobStates = [
   "pending",
@@ -21,8 +21,8 @@ export interface StoredJob {
   readonly hash: string;
   /** The run's settings. */
   readonly config: JsonObject;
-  state: JobState;
-  error?: string | undefined;
+  readonly state: JobState;
+  readonly error?: string | undefined;
 }
 
 /** The object of sweep.json. */
@@ -192,9 +192,4 @@ function settingsDifferences(
 
 function word(value: unknown): string {
   return value === undefined ? "not set" : String(value);
-}
-
-/** The folder of a stored job, within a sweep folder. */
-export function folderOf(folder: string, job: StoredJob): string {
-  return join(folder, jobFolder(job));
 }

@@ -1,130 +1,194 @@
-/** Runs a sweep's jobs into a sweep folder: skips what is done, goes on past what fails. Node and Deno only. */
-import { mkdir } from "node:fs/promises";
+/**
+ * Runs a sweep's jobs into a sweep folder: skips what is done, goes on with what was stopped, trains again what failed,
+ * goes on past what fails now. Node and Deno only.
+ */
 import { join } from "node:path";
 import type { Dataset } from "../data/types.js";
 import type { Device } from "../engine/device.js";
 import { DeviceLostError } from "../engine/errors.js";
-import { writeFileAtomic } from "./node-files.js";
-import { trainToFolder } from "./node-run.js";
+import { StorageError } from "./node-files.js";
+import { type RunEvents, trainToFolder } from "./node-run.js";
 import { readSummary, type RunSummary } from "./node-run-folder.js";
-import type { SweepJob } from "./sweep.js";
-import { resultsCsv, type ResultRow } from "./tables.js";
-import { DivergedError, type TrainEvents } from "./trainer.js";
-
-type JobState = "pending" | "running" | "done" | "failed" | "diverged";
+import {
+  clearFailure,
+  type Failure,
+  openSweep,
+  readSweep,
+  type StoredJob,
+  type SweepFile,
+  writeFailure,
+  writeSweep,
+} from "./node-sweep-folder.js";
+import { rebuildTables, type SweepTables } from "./node-tables.js";
+import { type Shard, shardOf, type SweepJob } from "./sweep.js";
+import { DivergedError, InterruptedError } from "./trainer.js";
 
 export interface SweepRequest {
   readonly name: string;
   readonly device: Device;
   readonly dataset: Dataset;
+  /** All jobs of the sweep. */
   readonly jobs: readonly SweepJob[];
+  /** Runs this part of them alone. */
+  readonly shard?: Shard | undefined;
+  /** Trains at most so many. */
+  readonly limit?: number | undefined;
   /** The sweep folder; an existing one is continued. */
   readonly out: string;
   readonly version: string;
-  /** Called before a job runs; the result's events watch the run, and `end` is called with what became of it. */
-  readonly watch?: (job: SweepJob) => JobWatcher;
+  /** Stops the job in flight with a checkpoint, and the sweep after it. */
+  readonly signal?: AbortSignal | undefined;
+  readonly watcher?: SweepWatcher | undefined;
 }
 
-export interface JobWatcher {
-  readonly events: Pick<TrainEvents, "onStart" | "onProgress">;
-  readonly end: (
-    outcome: { summary: RunSummary; skipped: boolean } | { error: Error },
-  ) => void;
+/** What became of a job. */
+export type JobOutcome =
+  | { readonly summary: RunSummary; readonly skipped: boolean }
+  | { readonly failure: Failure };
+
+/** Who looks on. */
+export interface SweepWatcher {
+  /** A job is about to train; the events watch its run. */
+  readonly start: (job: SweepJob) => RunEvents;
+  /** A job is done, was done before, or has failed. */
+  readonly end: (job: SweepJob, outcome: JobOutcome) => void;
 }
 
 export interface SweepOutcome {
-  readonly rows: readonly ResultRow[];
-  readonly failed: readonly { job: SweepJob; error: Error }[];
+  readonly tables: SweepTables;
+  /** Jobs trained now, done before, and failed now. */
+  readonly trained: number;
+  readonly skipped: number;
+  readonly failed: readonly { job: SweepJob; failure: Failure }[];
+  /** Jobs of this part that are neither done nor failed: stopped, or beyond the limit. */
+  readonly left: number;
+  /** What stopped the sweep: InterruptedError, DeviceLostError or StorageError; its job will go on another time. */
+  readonly stoppedBy: Error | undefined;
 }
 
-/** Runs every job that is not done. A lost device ends the sweep; any other failure is noted and the next job runs. */
+/**
+ * Runs the jobs and writes the tables.
+ *
+ * @throws UserError before anything is written where the folder is no sweep or one with other settings
+ */
 export async function runSweep(request: SweepRequest): Promise<SweepOutcome> {
-  const { name, device, dataset, jobs, out, version } = request;
-  await mkdir(join(out, "runs"), { recursive: true });
-  const states = new Map<string, { state: JobState; error?: string }>();
-  const rows: ResultRow[] = [];
-  const failed: { job: SweepJob; error: Error }[] = [];
-  const save = async () => {
-    await writeFileAtomic(
-      join(out, "sweep.json"),
-      `${JSON.stringify(
-        {
-          name,
-          createdWith: `tarnish ${version}`,
-          jobs: jobs.map(({ id, hash, settings }) => ({
-            id,
-            hash,
-            config: settings,
-            ...(states.get(id) ?? { state: "pending" }),
-          })),
-        },
-        undefined,
-        2,
-      )}\n`,
-    );
-    await writeFileAtomic(join(out, "results.csv"), resultsCsv(rows));
-  };
-  for (const job of jobs) {
-    const folder = join(out, job.folder);
-    const watcher = request.watch?.(job);
-    const done = await readSummary(folder);
-    if (done) {
-      states.set(job.id, { state: "done" });
-      rows.push(rowOf(job, "done", done));
-      watcher?.end({ summary: done, skipped: true });
+  const { name, jobs, out, version, watcher } = request;
+  const state = new State(out, await openSweep(out, name, jobs, version));
+  const part = request.shard ? shardOf(jobs, request.shard) : jobs;
+  await state.save();
+  const failed: { job: SweepJob; failure: Failure }[] = [];
+  let trained = 0;
+  let skipped = 0;
+  let stoppedBy: Error | undefined;
+  for (const job of part) {
+    const before = await readSummary(join(out, job.folder));
+    if (before) {
+      skipped++;
+      state.set(job, "done");
+      watcher?.end(job, { summary: before, skipped: true });
       continue;
     }
-    states.set(job.id, { state: "running" });
-    await save();
-    try {
-      const { settings } = job;
-      const summary = await trainToFolder({
-        device,
-        dataset,
-        settings,
-        out: folder,
-        resume: true,
-        version,
-        ...(watcher && { events: watcher.events }),
-      });
-      states.set(job.id, { state: "done" });
-      rows.push(rowOf(job, "done", summary));
-      watcher?.end({ summary, skipped: false });
-    } catch (thrown) {
-      const error =
-        thrown instanceof Error ? thrown : new Error(String(thrown));
-      const state = error instanceof DivergedError ? "diverged" : "failed";
-      states.set(job.id, { state, error: error.message });
-      rows.push(rowOf(job, state));
-      failed.push({ job, error });
-      watcher?.end({ error });
-      if (error instanceof DeviceLostError) {
-        await save();
-        throw error;
-      }
+    if (request.signal?.aborted)
+      stoppedBy ??= new InterruptedError(0, request.signal.reason);
+    if (stoppedBy || trained + failed.length >= (request.limit ?? Infinity))
+      continue;
+    state.set(job, "running");
+    await state.save();
+    const outcome = await runJob(request, job);
+    if (outcome instanceof Error) {
+      stoppedBy = outcome;
+      state.set(job, "pending");
+    } else if ("failure" in outcome) {
+      failed.push({ job, failure: outcome.failure });
+      state.set(job, outcome.failure.state, outcome.failure.error);
+      watcher?.end(job, outcome);
+    } else {
+      trained++;
+      state.set(job, "done");
+      watcher?.end(job, outcome);
     }
-    await save();
+    await state.save();
   }
-  await save();
-  return { rows, failed };
+  await state.save();
+  return {
+    tables: await rebuildTables(out),
+    trained,
+    skipped,
+    failed,
+    left: part.length - trained - skipped - failed.length,
+    stoppedBy,
+  };
 }
 
-function rowOf(
-  { settings, arm, level, folder }: SweepJob,
-  status: JobState,
-  summary?: RunSummary,
-): ResultRow {
-  const { last, best } = summary ?? {};
-  return {
-    model: settings.model,
-    arm,
-    level,
-    seed: settings.seed,
-    top1Last: last?.top1 ?? null,
-    top1Best: best?.top1 ?? null,
-    top5Last: last?.top5 ?? null,
-    lossLast: last?.loss ?? null,
-    status,
-    run: folder,
-  };
+/** Trains a job; an error where it is not the job that went wrong. */
+async function runJob(
+  { device, dataset, out, version, signal, watcher }: SweepRequest,
+  job: SweepJob,
+): Promise<JobOutcome | Error> {
+  const folder = join(out, job.folder);
+  try {
+    await clearFailure(folder);
+    const summary = await trainToFolder({
+      device,
+      dataset,
+      settings: job.settings,
+      out: folder,
+      resume: true,
+      version,
+      ...(signal && { signal }),
+      ...(watcher && { events: watcher.start(job) }),
+    });
+    return { summary, skipped: false };
+  } catch (thrown) {
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    if (
+      error instanceof InterruptedError ||
+      error instanceof DeviceLostError ||
+      error instanceof StorageError
+    )
+      return error;
+    const failure: Failure = {
+      state: error instanceof DivergedError ? "diverged" : "failed",
+      error: error.message,
+    };
+    await writeFailure(folder, failure);
+    return { failure };
+  }
+}
+
+/** sweep.json in memory. Other processes may run other parts in the same folder: what they write is kept. */
+class State {
+  readonly #mine = new Map<string, StoredJob>();
+
+  constructor(
+    private readonly out: string,
+    private readonly file: SweepFile,
+  ) {}
+
+  set({ id }: SweepJob, state: StoredJob["state"], error?: string): void {
+    const { error: _, ...job } = this.file.jobs.find(
+      (known) => known.id === id,
+    )!; // eslint-disable-line @typescript-eslint/no-unused-vars -- an old error goes
+    this.#mine.set(id, {
+      ...job,
+      state,
+      ...(error !== undefined && { error }),
+    });
+  }
+
+  async save(): Promise<void> {
+    const onDisk = new Map(
+      (await readSweep(this.out))?.jobs.map((job) => [job.id, job]),
+    );
+    const known = new Set(this.file.jobs.map(({ id }) => id));
+    await writeSweep(this.out, {
+      ...this.file,
+      jobs: [
+        ...this.file.jobs.map(
+          (job) => this.#mine.get(job.id) ?? onDisk.get(job.id) ?? job,
+        ),
+        ...[...onDisk.values()].filter(({ id }) => !known.has(id)),
+      ],
+    });
+  }
 }

@@ -59,7 +59,8 @@ export async function readTables(sweepFolder: string): Promise<SweepTables> {
   const runs = [...finished.values()];
   const study = studyOf(runs, problems);
   const table = new RateTable(study);
-  const [clean] = [...study.used].sort((a, b) => b.trainImages - a.trainImages);
+  const clean =
+    study.used.find(({ rates }) => rates.arm === "baseline") ?? study.used[0];
   const noisy = study.used.find(({ rates }) => rates.arm === "noise");
   return {
     results,

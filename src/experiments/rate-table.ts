@@ -10,11 +10,17 @@ import type { Arm } from "./tables.js";
 /** From this many seeds on intervals are paired t. */
 export const SEEDS_FOR_T = 3;
 
-/** What a model was trained on, all seeds together. */
+/** What a model was trained on, all seeds together. Made by `conditionOf`. */
 export interface Condition {
   readonly model: string;
   readonly arm: Arm;
   readonly level: number;
+  /** Equal for equal conditions: statistics look rates up thousands of times. */
+  readonly key: string;
+}
+
+export function conditionOf(model: string, arm: Arm, level: number): Condition {
+  return { model, arm, level, key: `${model}|${arm}|${level}` };
 }
 
 /** The rate of a condition: top-1, or the true positive rate of a class by index. */
@@ -33,8 +39,6 @@ export interface Estimate {
   readonly interval: IntervalKind;
 }
 
-const keyOf = ({ model, arm, level }: Condition) => `${model}|${arm}|${level}`;
-
 export class RateTable {
   readonly classes: readonly string[];
   readonly models: readonly string[];
@@ -48,14 +52,14 @@ export class RateTable {
     this.models = [...new Set(runs.map(({ model }) => model))];
     this.#testLabels = testLabels;
     for (const run of runs) {
-      const key = keyOf(run);
+      const { key } = conditionOf(run.model, run.arm, run.level);
       const seeds = this.#runs.get(key) ?? new Map<number, RunRates>();
       this.#runs.set(key, seeds.set(run.seed, run));
     }
   }
 
   baseline(model: string): Condition {
-    return { model, arm: "baseline", level: 0 };
+    return conditionOf(model, "baseline", 0);
   }
 
   /** Levels above 0 of an arm that have a finished run, ascending. */
@@ -78,8 +82,7 @@ export class RateTable {
   /** @throws RangeError where there is no such run */
   run(condition: Condition, seed: number): RunRates {
     const run = this.#seedsOf(condition).get(seed);
-    if (!run)
-      throw new RangeError(`no run ${keyOf(condition)} of seed ${seed}`);
+    if (!run) throw new RangeError(`no run ${condition.key} of seed ${seed}`);
     return run;
   }
 
@@ -110,12 +113,12 @@ export class RateTable {
     for (const condition of conditions) {
       const all = seeds.map((seed) => this.#replicatesOf(condition, seed));
       if (all.some((one) => one === null)) return null;
-      rates.set(keyOf(condition), all as ReplicateRates[]);
+      rates.set(condition.key, all as ReplicateRates[]);
     }
     const values = new Float64Array(this.#bootstrap?.replicates ?? 0);
     let b = 0;
     const rate: Rate = (condition, of) => {
-      const all = rates.get(keyOf(condition))!;
+      const all = rates.get(condition.key)!;
       let sum = 0;
       for (const { top1, tpr } of all)
         sum += of === "top1" ? top1[b]! : tpr[of]![b]!;
@@ -134,12 +137,12 @@ export class RateTable {
   estimate(
     conditions: readonly Condition[],
     numerator: Statistic,
-    denominator: Statistic = () => 1,
+    denominator?: Statistic,
     seeds: readonly number[] = this.commonSeeds(conditions),
   ): Estimate | null {
     if (seeds.length === 0) return null;
     const rate = this.meanRate(seeds);
-    const unit = denominator(rate);
+    const unit = denominator ? denominator(rate) : 1;
     if (unit === 0) return null;
     const value = numerator(rate) / unit;
     const none = { low: null, high: null, p: null, interval: null };
@@ -158,10 +161,12 @@ export class RateTable {
       };
     }
     const above = this.replicate(conditions, seeds, numerator);
-    const below = this.replicate(conditions, seeds, denominator);
-    if (!above || !below) return { value, seeds: seeds.length, ...none };
+    if (!above) return { value, seeds: seeds.length, ...none };
+    const below = denominator && this.replicate(conditions, seeds, denominator);
     // A replicate in which the class is never recognised has no ratio.
-    const ratios = above.map((a, b) => a / below[b]!).filter(Number.isFinite);
+    const ratios = below
+      ? above.map((a, b) => a / below[b]!).filter(Number.isFinite)
+      : above;
     const bounds = percentileInterval(ratios);
     if (!bounds) return { value, seeds: seeds.length, ...none };
     const [low, high] = bounds;
@@ -176,7 +181,7 @@ export class RateTable {
   }
 
   #seedsOf(condition: Condition): ReadonlyMap<number, RunRates> {
-    return this.#runs.get(keyOf(condition)) ?? new Map<number, RunRates>();
+    return this.#runs.get(condition.key) ?? new Map<number, RunRates>();
   }
 
   #replicatesOf(condition: Condition, seed: number): ReplicateRates | null {

@@ -69,6 +69,28 @@ export class CostModel {
     return work === 0 ? null : (this.work(job) * seconds) / work;
   }
 
+  /**
+   * Seconds that jobs will take, with one of them under way: of that one a part has taken `seconds`. Null before
+   * anything is known.
+   */
+  secondsLeft(
+    waiting: readonly SweepJob[],
+    now?: { job: SweepJob; part: number; left: number; seconds: number },
+  ): number | null {
+    const pace =
+      now && now.part > 0
+        ? now.seconds / (now.part * this.work(now.job))
+        : null;
+    let sum = now && pace !== null ? now.left * this.work(now.job) * pace : 0;
+    for (const job of waiting) {
+      const own = this.#learnt.has(job.model) || pace === null;
+      const seconds = own ? this.seconds(job) : this.work(job) * pace;
+      if (seconds === null) return null;
+      sum += seconds;
+    }
+    return sum;
+  }
+
   #ofModel({ model, settings }: SweepJob): number {
     let known = this.#multiplyAdds.get(model);
     if (known === undefined) {

@@ -78,10 +78,19 @@ const settingsProperties: Readonly<Record<string, Schema>> = {
   logEvery: count("Steps between log lines", { default: d.logEvery }),
 };
 
-const settings = (description: string): ObjectSchema => ({
+/** The data set is the sweep's: its models are compared on it. */
+const ofData = ["data", "coarse", "trainLimit", "testLimit"];
+const ofModel = Object.fromEntries(
+  Object.entries(settingsProperties).filter(([name]) => !ofData.includes(name)),
+);
+
+const settings = (
+  description: string,
+  properties: Readonly<Record<string, Schema>>,
+): ObjectSchema => ({
   type: "object",
   description,
-  properties: settingsProperties,
+  properties,
   additionalProperties: false,
 });
 
@@ -145,7 +154,7 @@ export const sweepSchema: ObjectSchema = {
       0,
       "Models reduced under a budget of steps too, where the budget is epochs",
     ),
-    settings: settings("Settings of every run"),
+    settings: settings("Settings of every run", settingsProperties),
     perModel: {
       type: "object",
       description:
@@ -153,7 +162,7 @@ export const sweepSchema: ObjectSchema = {
       properties: Object.fromEntries(
         modelNames.map((name) => [
           name,
-          settings(`Settings of ${name}'s runs`),
+          settings(`Settings of ${name}'s runs`, ofModel),
         ]),
       ),
       additionalProperties: false,

@@ -1,7 +1,8 @@
 /** A sweep as a list of jobs: which runs there are, what each is called, and the hash that says whether it is done. */
+import { UserError } from "../errors.js";
 import { models } from "../models/registry.js";
 import { configHash } from "./config-hash.js";
-import { resolveSettings, type TrainSettings } from "./settings.js";
+import { planCourse, resolveSettings, type TrainSettings } from "./settings.js";
 import { type Arm, arms, type Budget } from "./tables.js";
 
 /** What a run of a sweep is: its id is `<model>_<arm>_<level>_s<seed>`. */
@@ -58,6 +59,10 @@ export async function planSweep(
   for (const model of plan.models) {
     for (const seed of plan.seeds) {
       const base = settingsOf(plan, model, seed);
+      if (base.batch > images)
+        throw new UserError(
+          `--batch ${base.batch}: there are ${images} training images; take at most as many`,
+        );
       const baselineSteps =
         base.steps ?? base.epochs * Math.ceil(images / base.batch);
       for (const { arm, level } of conditions(plan, model)) {
@@ -73,6 +78,8 @@ export async function planSweep(
             : 1,
           ...(equalSteps && { steps: baselineSteps }),
         };
+        // Refuses now what would fail when its turn comes.
+        planCourse(settings, Math.round(images * settings.keep));
         const hash = await configHash(settings);
         const id = `${model}_${arm}_${level}_s${seed}`;
         const folder = jobFolder({ id, hash });
@@ -142,12 +149,15 @@ export function parseRunName(name: string): RunName | null {
   return { model, arm, level: Number(level), seed: Number(seed) };
 }
 
+/** One of n parts, k from 1. */
+export interface Shard {
+  readonly k: number;
+  readonly n: number;
+}
+
 /**
- * The k-th of n parts of a list, k from 1: every n-th item, so that each part gets its share of every model and level.
+ * The k-th of n parts of a list: every n-th item, so that each part gets its share of every model and level.
  */
-export function shardOf<T>(
-  items: readonly T[],
-  { k, n }: { k: number; n: number },
-): T[] {
+export function shardOf<T>(items: readonly T[], { k, n }: Shard): T[] {
   return items.filter((_, i) => i % n === k - 1);
 }

@@ -64,45 +64,48 @@ export function decodeFile(bytes: Uint8Array, path: string): SafetensorsFile {
 }
 
 /**
- * The tensors of these names and shapes. `momentum.*` and `num_batches_tracked` are ignored.
+ * The tensors of a model's names and shapes, or their momentum with its prefix. `num_batches_tracked` is ignored.
  *
  * @throws UserError naming the file and every tensor that is unknown, missing or of another shape.
  */
 export function fitWeights(
   tensors: ReadonlyMap<string, SafetensorsTensor>,
   path: string,
-  specs: readonly Pick<ParameterSpec, "name" | "torchShape">[],
+  specs: readonly ParameterSpec[],
+  prefix: "" | typeof momentumPrefix = "",
 ): Map<string, Float32Array> {
-  const complaints: string[] = [];
+  const missing: string[] = [];
+  const misfits: string[] = [];
   const weights = new Map<string, Float32Array>();
   for (const { name, torchShape } of specs) {
-    const tensor = tensors.get(name);
-    if (!tensor) complaints.push(`${name} is missing`);
+    const tensor = tensors.get(prefix + name);
+    if (!tensor) missing.push(prefix + name);
     else if (tensor.shape.join() !== torchShape.join()) {
-      complaints.push(
-        `${name} has shape [${tensor.shape.join(", ")}], the model's has [${torchShape.join(", ")}]`,
+      misfits.push(
+        `${prefix}${name} has shape [${tensor.shape.join(", ")}], the model's has [${torchShape.join(", ")}]`,
       );
     } else if (!(tensor.data instanceof Float32Array))
-      complaints.push(`${name} holds ${tensor.dtype}, not floats`);
+      misfits.push(`${prefix}${name} holds ${tensor.dtype}, not floats`);
     else weights.set(name, tensor.data);
   }
-  const known = new Set(specs.map(({ name }) => name));
-  for (const name of tensors.keys()) {
-    if (
+  const known = new Set(specs.map(({ name }) => prefix + name));
+  const unknown = [...tensors.keys()].filter(
+    (name) =>
       !known.has(name) &&
-      !name.startsWith(momentumPrefix) &&
-      !name.endsWith("num_batches_tracked")
-    ) {
-      complaints.push(`${name} is not in the model`);
-    }
-  }
-  if (complaints.length > 0) {
-    const more =
-      complaints.length > 5 ? `; and ${complaints.length - 5} more` : "";
+      name.startsWith(momentumPrefix) === (prefix === momentumPrefix) &&
+      !name.endsWith("num_batches_tracked"),
+  );
+  const listed = (what: string, names: readonly string[]) =>
+    names.length > 0 ? [`${what}: ${names.join(", ")}`] : [];
+  const complaints = [
+    ...misfits,
+    ...listed("missing", missing),
+    ...listed("not in the model", unknown),
+  ];
+  if (complaints.length > 0)
     throw new UserError(
-      `${path}: does not fit the model: ${complaints.slice(0, 5).join("; ")}${more}`,
+      `${path}: does not fit the model: ${complaints.join("; ")}`,
     );
-  }
   return weights;
 }
 

@@ -38,15 +38,23 @@ beforeAll(() => {
 const train = "train --train-limit 80 --test-limit 50 --batch 40 --epochs 1";
 const evaluate = "eval --test-limit 50 --data sample --model lenet --weights";
 const misfit =
-  "conv1.weight has shape [2, 1], the model's has [6, 3, 5, 5]; conv1.bias is missing";
+  "conv1.weight has shape [2, 1], the model's has [6, 3, 5, 5]; missing: conv1.bias, conv2.weight, conv2.bias, fc1.weight, fc1.bias, fc2.weight, fc2.bias, fc3.weight, fc3.bias; not in the model: layer9.bias";
 
 describe("refused before anything is written", () => {
   it.each<[string, string]>([
     [
       `${train} --model alexnet`,
-      "--model: expected one of lenet, shallow, resnet8",
+      "--model: expected one of lenet, shallow, resnet8, resnet18, ",
     ],
     [`${train} --width 2`, "--width: lenet comes in width 1 only, got 2"],
+    [
+      `${train} --model shallow --stem cifar`,
+      "--stem: shallow has no choice of stems; leave --stem out",
+    ],
+    [
+      `${train} --model resnet8 --stem conv`,
+      "--stem: expected one of cifar, imagenet, got conv",
+    ],
     [`${train} --keep 0`, "--keep 0 leaves no training image; keep more"],
     [`${train} --keep 1.5`, "--keep: expected a share between 0 and 1"],
     [

@@ -1,161 +1,85 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"; // prettier-ignore
 import { join } from "node:path";
 import { parseHTML } from "linkedom";
 import { describe, expect, it } from "vitest";
 import { UserError } from "../../src/errors.js";
-import { parseRecords } from "../../src/experiments/csv.js";
-import {
-  readStudy,
-  writeReport,
-} from "../../src/experiments/report/node-read.js";
-import { parseConfusion, resultsCsv } from "../../src/experiments/tables.js";
-import { find, page, percent, root, sweep } from "./report-helpers.js";
+import { parseCsv } from "../../src/experiments/csv.js";
+import { readStudy } from "../../src/experiments/report/node-read.js";
+import { writeReport } from "../../src/experiments/report/node-write.js";
+import { renderReport } from "../../src/experiments/report/page.js";
+import { find, percent, report, root, sweep } from "./report-helpers.js";
 
-describe("what is missing is said", () => {
-  it("a failed run, a missing file, a damaged file", async () => {
-    const { dir, rows } = sweep();
-    const failed = find(rows, "noise", 0.4);
-    rmSync(join(dir, failed.run), { recursive: true });
-    rmSync(join(dir, find(rows, "noise", 0.2).run, "pr.csv"));
-    writeFileSync(
-      join(dir, find(rows, "reduction", 0.2).run, "confusion.csv"),
-      "class,a\n",
-    );
-    const sweepFile = join(dir, "sweep.json");
-    const content = JSON.parse(readFileSync(sweepFile, "utf8")) as {
-      jobs: { id: string; state: string; error?: string }[];
-    };
-    const job = content.jobs.find(({ id }) => id.includes("noise_0.4"))!;
-    Object.assign(job, { state: "failed", error: "device lost in conv2" });
-    writeFileSync(sweepFile, JSON.stringify(content));
-    writeFileSync(
-      join(dir, "results.csv"),
-      resultsCsv(rows.map((row) => (row === failed ? { ...row, top1Last: null, top1Best: null, top5Last: null, lossLast: null, status: "failed" } : row))), // prettier-ignore
-    );
-    const html = await page(dir);
-    const missing =
-      parseHTML(html).document.querySelector(".missing")!.textContent;
-    expect(missing).toContain("failed; device lost in conv2");
-    expect(missing).toContain("pr.csv is missing");
-    expect(missing).toContain("confusion.csv: not a square table");
-    expect(html).toContain("6 of 7 runs finished");
-    expect(html).not.toMatch(/NaN|undefined/);
-  });
+const text = (document: Document, selector: string) =>
+  document.querySelector(selector)?.textContent ?? "";
 
-  it("a run folder that is gone although results.csv has it", async () => {
-    const { dir, rows } = sweep({ levels: [0.2] });
-    rmSync(join(dir, find(rows, "noise", 0.2).run), { recursive: true });
-    const html = await page(dir);
-    expect(
-      parseHTML(html).document.querySelectorAll(".missing li").length,
-    ).toBe(7);
-    expect(html).toContain(percent(find(rows, "noise", 0.2).top1Last!));
-  });
+/** What must not stand in a page, wherever a number was missing. */
+function nonsense(html: string): string | undefined {
+  const [body = ""] = html.split("<script>(");
+  return /NaN|undefined|Infinity|\[object/.exec(body)?.[0];
+}
 
-  it("no clean run: nothing is normalised", async () => {
-    const { dir, rows } = sweep();
-    writeFileSync(join(dir, "results.csv"), resultsCsv(rows.slice(1)));
-    rmSync(join(dir, "sweep.json"));
-    const html = await page(dir);
-    expect(html).toContain("no finished run on the clean data");
-    expect(html).toContain("sweep.json is missing");
-    expect(html).not.toContain('id="impact-index"');
-    expect(html).not.toMatch(/NaN|undefined|Infinity/);
-  });
-
-  it("results.csv: the rows come from the jobs and summaries", async () => {
-    const { dir, rows } = sweep({ levels: [0.3] });
-    const before = await readStudy(dir);
-    rmSync(join(dir, "results.csv"));
-    const after = await readStudy(dir);
-    expect(after.problems).toEqual([
-      "results.csv is missing: the table is made from the runs' summaries",
-    ]);
-    expect(after.runs.map((run) => run.row)).toEqual(
-      before.runs.map((run) => run.row),
-    );
-    expect(after.runs.map((run) => run.row)).toEqual(rows);
-  });
-
-  it("a folder that is no sweep is refused", async () => {
-    await expect(readStudy(join(root, "nothing"))).rejects.toThrow(UserError);
-  });
-
-  it("a sweep in which nothing ran yet", async () => {
-    const { dir } = sweep({ levels: [0.3] });
-    rmSync(join(dir, "results.csv"));
-    rmSync(join(dir, "runs"), { recursive: true });
-    const path = join(dir, "sweep.json");
-    writeFileSync(
-      path,
-      readFileSync(path, "utf8").replaceAll('"done"', '"pending"'),
-    );
-    const html = await page(dir);
-    expect(html).toContain("0 of 3 runs finished");
-    expect(html).not.toMatch(/NaN|undefined|Infinity/);
-  });
-});
-
-describe("larger studies", () => {
-  it("several models and seeds: means over the seeds, no clash of names", async () => {
-    const { dir, rows } = sweep({
-      models: ["lenet", "shallow"],
-      levels: [0.1, 0.3],
+describe("a sweep that is not whole", () => {
+  it("says what failed, diverged, stopped or never started", async () => {
+    const { dir } = sweep({
       seeds: [0, 1],
-      epochs: 4,
+      unfinished: {
+        "lenet_noise_0.4_s0": "failed",
+        "lenet_noise_0.4_s1": "diverged",
+        "lenet_reduction_0.6_s0": "running",
+        "lenet_reduction_0.6_s1": "pending",
+      },
     });
-    await writeReport(dir);
-    const { document } = parseHTML(
-      readFileSync(join(dir, "report/index.html"), "utf8"),
-    );
-    const ids = [...document.querySelectorAll("[id]")].map(
-      (element) => element.id,
-    );
-    expect(new Set(ids).size).toBe(ids.length);
-    expect(
-      existsSync(join(dir, "report/figures/shallow-impact-index.svg")),
-    ).toBe(true);
-    const noisy = rows.filter(
-      (r) => r.model === "shallow" && r.arm === "noise" && r.level === 0.3,
-    );
-    const mean = (noisy[0]!.top1Last! + noisy[1]!.top1Last!) / 2;
-    const table = document.querySelector(
-      "#shallow-accuracy ~ .scroll",
-    )!.textContent;
-    expect(table).toContain(percent(mean));
+    const { document, html } = await report(dir);
+    const missing = text(document, ".missing");
+    expect(missing).toMatch(/lenet_noise_0\.4_s0-\w+ failed: failed in conv2/);
+    expect(missing).toMatch(/lenet_noise_0\.4_s1-\w+ diverged: .*: diverged in conv2/); // prettier-ignore
+    // Without a folder it was never begun, whatever an old sweep.json says.
+    expect(missing).toMatch(/lenet_reduction_0\.6_s0/);
+    expect(missing).toMatch(/lenet_reduction_0\.6_s1/);
+    expect(html).toContain("10 of 14 runs finished");
+    expect(text(document, "#accuracy-table")).not.toContain("40\u00a0% noise");
+    expect(nonsense(html)).toBeUndefined();
   });
 
-  it("more classes than cells can be labelled", async () => {
-    const classes = Array.from({ length: 30 }, (_, c) => `class ${c}`);
-    const { dir, rows } = sweep({
-      classes,
-      perClass: 6,
-      levels: [0.4],
-      epochs: 2,
-    });
-    const { document } = parseHTML(await page(dir));
-    const matrix = document.querySelector("#figure-confusion svg")!;
-    const paths = [...matrix.querySelectorAll("path")];
-    expect(paths.length).toBeGreaterThan(2);
-    expect(paths.every((path) => path.children.length === 0)).toBe(true);
-    // Every share above half a step of the scale has its cell.
-    const file = parseConfusion(
-      readFileSync(join(dir, rows[0]!.run, "confusion.csv"), "utf8"),
-    );
-    const filled = file.counts
-      .flat()
-      .filter((count) => Math.round((16 * count) / 6 / 0.5) > 0).length;
-    expect(
-      paths
-        .slice(1)
-        .reduce(
-          (sum, path) => sum + path.getAttribute("d")!.split("M").length - 1,
-          0,
-        ),
-    ).toBe(filled);
+  it("shows a run whose curves are gone by what is left of it", async () => {
+    const { dir, rows } = sweep({ levels: [0.2] });
+    const noisy = find(rows, "noise", 0.2);
+    for (const name of ["pr.csv", "confusion.csv", "metrics.jsonl"])
+      rmSync(join(dir, noisy.run, name));
+    const { document, html } = await report(dir);
+    expect(text(document, ".missing")).toContain("has no metrics.jsonl, confusion.csv, pr.csv"); // prettier-ignore
+    expect(text(document, "#accuracy-table")).toContain(percent(noisy.top1Last!)); // prettier-ignore
+    expect(nonsense(html)).toBeUndefined();
   });
 
-  it("a class that the clean run never recognises has no index", async () => {
+  it("normalises nothing without a clean run", async () => {
+    const { dir } = sweep({ unfinished: { lenet_baseline_0_s0: "pending" } });
+    const { document, html } = await report(dir);
+    expect(text(document, ".findings, .answer")).toContain("no finished run on the clean data"); // prettier-ignore
+    for (const id of ["impact-index", "exchange-rate", "one-class"])
+      expect(document.getElementById(id)).toBeNull();
+    expect(nonsense(html)).toBeUndefined();
+  });
+
+  it("is a page before anything ran", async () => {
+    const { dir, rows } = sweep({ levels: [0.3] });
+    rmSync(join(dir, "runs"), { recursive: true });
+    const { document, html } = await report(dir);
+    expect(html).toContain("0 of 3 runs finished");
+    expect(text(document, ".missing")).toContain("3 runs not started yet");
+    expect(document.querySelectorAll("svg")).toHaveLength(0);
+    expect(rows).toHaveLength(3);
+    expect(nonsense(html)).toBeUndefined();
+  });
+
+  it("has no intervals, and says so, where the logits are gone", async () => {
+    const { dir } = sweep({ logits: false });
+    const { document, html } = await report(dir);
+    expect(text(document, "#figure-exchange-rate figcaption")).toContain("the test logits are missing"); // prettier-ignore
+    expect(nonsense(html)).toBeUndefined();
+  });
+
+  it("hatches the index of a class that the clean run never recognises", async () => {
     const { dir, rows } = sweep({ levels: [0.3] });
     const path = join(dir, find(rows, "baseline", 0).run, "per_class.csv");
     const lines = readFileSync(path, "utf8").split("\n");
@@ -163,14 +87,126 @@ describe("larger studies", () => {
     cells[7] = "0";
     lines[4] = cells.join(",");
     writeFileSync(path, lines.join("\n"));
-    await writeReport(dir);
-    const svg = readFileSync(
-      join(dir, "report/figures/impact-index.svg"),
-      "utf8",
-    );
-    expect(svg).toContain("url(#impact-index-none)");
-    const [cat] = parseRecords(readFileSync(join(dir, "report/figures/impact-index.csv"), "utf8"), ["impact"]).filter((r) => r.text("class") === "cat"); // prettier-ignore
+    const { table, document } = await report(dir);
+    const cat = table("impact-index").find((row) => row.text("class") === "cat"); // prettier-ignore
     expect(cat!.optional("impact")).toBeNull();
-    expect(cat!.optional("tprn_norm")).toBeNull();
+    const cellsOf = document.querySelector("#figure-impact-index [data-cells]")!; // prettier-ignore
+    expect(cellsOf.getAttribute("data-notes")).toContain("cat, 30\u00a0%: no index, because the clean run recognises no image"); // prettier-ignore
+    expect(cellsOf.querySelectorAll("path[stroke='var(--muted)']")).toHaveLength(1); // prettier-ignore
+    expect(text(document, "#one-class ~ .block .class-table tbody:nth-of-type(4)")).toMatch(/clean0\.0000\.000––/); // prettier-ignore
+  });
+});
+
+describe("damaged files", () => {
+  const damages: [string, string, RegExp][] = [
+    ["confusion.csv", "class,a\n", /not a square table/],
+    ["pr.csv", "class,threshold\n", /no column precision/],
+    ["metrics.jsonl", '{"kind":"st\n{"kind":"step"}\n', /line 1/],
+    ["summary.json", '{"last":', /is no JSON/],
+    ["per_class.csv", "class,index\ncat,0\n", /no column/],
+  ];
+  it.each(damages)("%s: named, and what to do", async (name, content, what) => {
+    const { dir, rows } = sweep({ levels: [0.2], epochs: 2, perClass: 8 });
+    const { run } = find(rows, "noise", 0.2);
+    writeFileSync(join(dir, run, name), content);
+    const error = await writeReport(dir).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(UserError);
+    const { message } = error as UserError;
+    expect(message).toContain(join(run, name));
+    expect(message).toMatch(what);
+    expect(message).toContain("continue the sweep");
+    expect(existsSync(join(dir, "report"))).toBe(false);
+  });
+
+  it("a folder that is neither sweep nor run is refused", async () => {
+    const empty = join(root, "empty");
+    mkdirSync(empty);
+    for (const dir of [empty, join(root, "nowhere")])
+      await expect(readStudy(dir)).rejects.toThrow(/neither a sweep folder .* nor a run folder/); // prettier-ignore
+    expect(readdirSync(empty)).toEqual([]);
+  });
+
+  it("somebody else's folder is not written into", async () => {
+    const { dir } = sweep({ levels: [0.2], epochs: 2, perClass: 8 });
+    const out = join(root, "pictures");
+    mkdirSync(join(out, "figures"), { recursive: true });
+    writeFileSync(join(out, "figures", "holiday.svg"), "<svg/>");
+    await expect(writeReport(dir, { out })).rejects.toThrow(UserError);
+    expect(readdirSync(join(out, "figures"))).toEqual(["holiday.svg"]);
+  });
+});
+
+describe("a single run", () => {
+  it("has its own report, without what needs levels", async () => {
+    const { dir, rows } = sweep();
+    const row = find(rows, "noise", 0.4);
+    const { document, html, names } = await report(join(dir, row.run), join(root, "one")); // prettier-ignore
+    expect(text(document, ".answer")).toBe(
+      `lenet recognises ${percent(row.top1Last!)} of the 400 test images after 12 epochs.`,
+    );
+    expect(text(document, ".findings")).toContain("720 of 2,000 labels are really wrong (36.0\u00a0%)"); // prettier-ignore
+    for (const id of ["learning-curves", "loss", "precision-recall", "class-rates", "confusion", "memorisation"])
+      expect(names).toContain(`${id}.csv`); // prettier-ignore
+    for (const id of ["accuracy", "impact-index", "calibration"])
+      expect(names).not.toContain(`${id}.csv`);
+    expect(nonsense(html)).toBeUndefined();
+  });
+
+  it("that did not end shows what it left", async () => {
+    const { dir, rows } = sweep({ levels: [0.2] });
+    const run = join(dir, find(rows, "baseline", 0).run);
+    for (const name of readdirSync(run))
+      if (!["config.json", "metrics.jsonl"].includes(name))
+        rmSync(join(run, name));
+    const { document, html } = await report(run, join(root, "unfinished"));
+    expect(text(document, ".answer")).toBe("lenet has not finished training.");
+    expect(nonsense(html)).toBeUndefined();
+  });
+});
+
+describe("hostile names", () => {
+  const hostile = "<img src=x onerror=alert(1)>";
+  const classes = [
+    hostile,
+    '"quoted", & co',
+    "</script><script>alert(2)</script>",
+    "=cmd()",
+  ];
+
+  it("are text everywhere, in the page and in the figures", async () => {
+    const { dir } = sweep({ classes, levels: [0.5], name: hostile });
+    const { document, html, names, file } = await report(dir);
+    for (const markup of ["<img", "<script>alert"])
+      expect(html.includes(markup)).toBe(false);
+    expect(document.querySelectorAll("img, iframe")).toHaveLength(0);
+    expect(document.querySelectorAll("script")).toHaveLength(1);
+    const options = [...document.querySelectorAll("[name='one-class-class'] + span")].map((span) => span.textContent); // prettier-ignore
+    expect(options).toEqual(classes);
+    for (const name of names) {
+      const content = file(name);
+      if (name.endsWith(".svg")) {
+        expect(/<img|<script/.exec(content)?.[0], name).toBeUndefined();
+        const { documentElement } = parseHTML(content).document;
+        expect(documentElement.tagName.toLowerCase(), name).toBe("svg");
+      } else expect(() => parseCsv(content)).not.toThrow();
+    }
+  });
+});
+
+describe("a hundred classes", () => {
+  it("stay readable and small", async () => {
+    const classes = Array.from({ length: 100 }, (_, c) => `class ${c}`);
+    const { dir } = sweep({ models: ["resnet152"], classes, perClass: 6, levels: [0.2, 0.4, 0.6], epochs: 10 }); // prettier-ignore
+    const { names, document } = await report(dir);
+    const page = readFileSync(join(dir, "report/index.html"), "utf8");
+    expect(page.length).toBeLessThan(3_000_000);
+    expect(names.filter((name) => name.startsWith("precision-recall-noise-"))).toHaveLength(101); // prettier-ignore
+    // One path per shade, and every class named on both sides.
+    const matrix = document.querySelector("#figure-confusion g.matrix")!;
+    expect(matrix.querySelectorAll("path").length).toBeLessThan(20);
+    expect(matrix.querySelectorAll("text")).toHaveLength(200);
+    const drawn = [...matrix.querySelectorAll("path")].reduce((sum, path) => sum + path.getAttribute("d")!.split("M").length - 1, 0); // prettier-ignore
+    expect(drawn).toBe(100 * 100);
+    expect(renderReport(await readStudy(dir)).length).toBe(page.length);
   });
 });

@@ -1,18 +1,29 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
-  resolveSettings,
-  type TrainSettings,
-} from "../../src/experiments/settings.js";
-import { planSweep } from "../../src/experiments/sweep.js";
+  parseRunName,
+  planSweep,
+  shardOf,
+  type SweepPlan,
+  type SweepSettings,
+} from "../../src/experiments/sweep.js";
 
 const levels = [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.6, 0.7, 0.9];
-const plan = (
-  override: Partial<TrainSettings> = {},
-  models = ["lenet", "shallow"],
-) =>
+const images = 2000;
+const plan = (settings: SweepSettings = {}, changes: Partial<SweepPlan> = {}) =>
   planSweep(
-    { models, levels, arms: ["noise", "reduction"], seeds: [0, 1] },
-    (model, seed) => resolveSettings({ model, seed, epochs: 2, ...override }),
+    {
+      models: ["lenet", "shallow"],
+      levels,
+      arms: ["noise", "reduction"],
+      seeds: [0, 1],
+      budget: "epochs",
+      bothBudgets: [],
+      settings: { epochs: 2, ...settings },
+      perModel: {},
+      ...changes,
+    },
+    images,
   );
 
 describe("planSweep", () => {
@@ -58,21 +69,14 @@ describe("planSweep", () => {
   });
 
   it("hashes the settings: not their order, but every one of them", async () => {
-    const hashes = async (override?: Partial<TrainSettings>) =>
-      (await plan(override, ["lenet"])).map(({ hash }) => hash);
+    const hashes = async (settings?: SweepSettings) =>
+      (await plan(settings, { models: ["lenet"] })).map(({ hash }) => hash);
     const before = await hashes();
     expect(await hashes()).toEqual(before);
-    const { batch, ...others } = resolveSettings({});
-    const [first] = await planSweep(
-      { models: ["lenet"], levels: [], arms: [], seeds: [0] },
-      () => ({ batch, ...others }),
-    );
-    const [second] = await planSweep(
-      { models: ["lenet"], levels: [], arms: [], seeds: [0] },
-      () => ({ ...others, batch }),
-    );
+    const [first] = await plan({ epochs: 2, batch: 50, lr: 0.1 });
+    const [second] = await plan({ lr: 0.1, batch: 50, epochs: 2 });
     expect(second!.hash).toBe(first!.hash);
-    const changes: Partial<TrainSettings>[] = [
+    const changes: SweepSettings[] = [
       { lr: 0.01 },
       { epochs: 3 },
       { data: "cifar10" },
@@ -86,5 +90,92 @@ describe("planSweep", () => {
         expect(hash, JSON.stringify(change)).not.toBe(before[i]);
       });
     }
+  });
+
+  it("gives reduced runs the baseline's steps under a budget of steps", async () => {
+    const stepsOf = async (settings: SweepSettings) =>
+      new Set(
+        (await plan(settings, { budget: "steps" }))
+          .filter(({ arm }) => arm === "reduction")
+          .map((job) => job.settings.steps),
+      );
+    // 2 epochs of 2,000 images in batches of 128: 2 × 16.
+    expect(await stepsOf({})).toEqual(new Set([32]));
+    expect(await stepsOf({ batch: 100 })).toEqual(new Set([40]));
+    expect(await stepsOf({ steps: 7 })).toEqual(new Set([7]));
+    const others = (await plan({}, { budget: "steps" })).filter(
+      ({ arm }) => arm !== "reduction",
+    );
+    expect(others.every((job) => job.settings.steps === undefined)).toBe(true);
+  });
+
+  it("has a second reduction arm for the models that are reduced under both budgets", async () => {
+    const jobs = await plan({}, { bothBudgets: ["lenet"] });
+    const second = jobs.filter(({ arm }) => arm === "reduction-steps");
+    expect(second).toHaveLength(2 * levels.length);
+    for (const { model, level, settings } of second) {
+      expect(model).toBe("lenet");
+      expect(settings.steps).toBe(32);
+      expect(settings.keep).toBeCloseTo(1 - level, 12);
+    }
+    expect(new Set(jobs.map(({ folder }) => folder)).size).toBe(jobs.length);
+    expect(await plan({}, { bothBudgets: ["lenet"], budget: "steps" })).toHaveLength(jobs.length - second.length); // prettier-ignore
+  });
+
+  it("keeps a width from models that have none, and gives a model its own settings", async () => {
+    const jobs = await plan(
+      { width: 0.5 },
+      { perModel: { shallow: { lr: 0.007 } }, seeds: [0] },
+    );
+    for (const { model, settings } of jobs) {
+      expect(settings.width).toBe(model === "lenet" ? 1 : 0.5);
+      expect(settings.lr).toBe(model === "lenet" ? 0.02 : 0.007);
+    }
+  });
+
+  it("refuses what would fail later", async () => {
+    await expect(plan({ batch: 2001 })).rejects.toThrow(
+      "--batch 2001: there are 2000 training images",
+    );
+    await expect(plan({ warmup: 2 })).rejects.toThrow("--warmup 2: takes");
+  });
+});
+
+describe("names of runs", () => {
+  it("are read back", async () => {
+    for (const { id, folder, model, arm, level, seed } of await plan(
+      {},
+      { bothBudgets: ["lenet"] },
+    )) {
+      // prettier-ignore
+      const name = { model, arm, level, seed };
+      expect(parseRunName(id)).toEqual(name);
+      expect(parseRunName(folder.replace("runs/", ""))).toEqual(name);
+    }
+  });
+  it.each(["", "lenet", "lenet_noise_0.2", "lenet_lies_0.2_s0", ".DS_Store"])(
+    "%j is none",
+    (name) => {
+      expect(parseRunName(name)).toBeNull();
+    },
+  );
+});
+
+describe("shards", () => {
+  it("together are the whole, each item once", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer()),
+        fc.integer({ min: 1, max: 9 }),
+        (items, n) => {
+          const parts = Array.from({ length: n }, (_, i) =>
+            shardOf(items, { k: i + 1, n }),
+          );
+          expect(parts.flat().sort()).toEqual([...items].sort());
+          const sizes = parts.map(({ length }) => length);
+          expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThan(2);
+        },
+      ),
+    );
   });
 });

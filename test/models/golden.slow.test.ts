@@ -1,9 +1,25 @@
+/** The kernel families that the adapter does not choose, on the small models; and the deep models on those it does. */
 import { describe } from "vitest";
-import { targets } from "../engine/harness.js";
+import { targets, testDevice } from "../engine/harness.js";
 import { testAgainstPyTorch } from "./against-pytorch.js";
 
-describe.each(await targets())("models against PyTorch ($name)", (target) => {
-  for (const model of ["lenet", "shallow", "resnet8"]) {
-    testAgainstPyTorch(model, target);
-  }
+const { target } = await testDevice();
+
+describe("deep models against PyTorch", () => {
+  for (const name of [
+    "resnet18-imagenet",
+    "resnet34",
+    "resnet50",
+    "resnet50-imagenet",
+    "resnet101",
+    "resnet152",
+    "unresnet18",
+    "googlenet",
+  ])
+    testAgainstPyTorch(name, { name: "native", ...target });
+});
+
+describe.each(await targets())("models against PyTorch ($name)", (family) => {
+  for (const name of ["lenet", "shallow", "resnet8"])
+    testAgainstPyTorch(name, family);
 });

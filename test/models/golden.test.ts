@@ -4,9 +4,8 @@ import { testAgainstPyTorch } from "./against-pytorch.js";
 
 const { target } = await testDevice();
 
-// On the kernels that the adapter runs; golden.slow.test.ts has the other families.
+// On the kernels that the adapter runs; golden.slow.test.ts has the other families and the deeper models.
 describe("models against PyTorch", () => {
-  for (const model of ["lenet", "shallow", "resnet8"]) {
-    testAgainstPyTorch(model, { name: "native", ...target });
-  }
+  for (const name of ["lenet", "shallow", "resnet8", "resnet18"])
+    testAgainstPyTorch(name, { name: "native", ...target });
 });

@@ -1,14 +1,18 @@
-/** Reads test/golden/<model>.safetensors (made by tools/golden/models_golden.py) and the records they were made from. */
+/** Reads test/golden/<case>.safetensors (made by tools/golden/models_golden.py) and the records they were made from. */
 import { readFileSync } from "node:fs";
 import { decodeSafetensors } from "../../src/engine/safetensors.js";
+import type { ModelOptions } from "../../src/models/options.js";
 
-interface Settings {
+interface Settings extends ModelOptions {
+  readonly model: string;
+  /** Of initial weights and dropout. */
+  readonly seed: number;
   readonly batch: number;
   readonly momentum: number;
   readonly weight_decay: number;
   readonly nesterov: boolean;
   readonly records: number;
-  readonly width: number;
+  readonly eval_records: number;
 }
 
 /** PyTorch's own f32–f64 gap by quantity: losses absolute, everything else relative to the tensor's largest value. */
@@ -24,14 +28,15 @@ export interface Golden {
   values(name: string): Float32Array;
 }
 
-export function readGolden(model: string): Golden {
+/** @param name The case: a model's name, and the stem where it is not the default one. */
+export function readGolden(name: string): Golden {
   const { tensors, metadata } = decodeSafetensors(
-    readFileSync(new URL(`../golden/${model}.safetensors`, import.meta.url)),
+    readFileSync(new URL(`../golden/${name}.safetensors`, import.meta.url)),
   );
-  const values = (name: string): Float32Array => {
-    const tensor = tensors.get(name);
+  const values = (key: string): Float32Array => {
+    const tensor = tensors.get(key);
     if (!(tensor?.data instanceof Float32Array))
-      throw new Error(`golden ${model} has no ${name}`);
+      throw new Error(`golden ${name} has no ${key}`);
     return tensor.data;
   };
   return {
@@ -41,8 +46,8 @@ export function readGolden(model: string): Golden {
     group: (prefix) =>
       new Map(
         [...tensors.keys()]
-          .filter((name) => name.startsWith(prefix))
-          .map((name) => [name.slice(prefix.length), values(name)]),
+          .filter((key) => key.startsWith(prefix))
+          .map((key) => [key.slice(prefix.length), values(key)]),
       ),
   };
 }

@@ -1,11 +1,13 @@
-"""Writes test/golden/<model>.safetensors: ten training steps of each model in PyTorch on real images.
+"""Writes test/golden/<case>.safetensors: ten training steps of each model in PyTorch on real images.
 
-usage: models_golden.py [--data FILE] [--out FOLDER] [MODEL ...]
+usage: models_golden.py [--data FILE] [--out FOLDER] [--try N] [CASE ...]
 
 FILE is a batch in CIFAR-10's binary layout (default data/sample/data_batch_1.bin). Training runs in f64, the truth,
 and again in f32 from the same weights, with the images of each batch in several orders: mathematically the same step,
 rounded differently. How far these runs stray from the truth is kept in the metadata, as what an engine in f32 may
-stray, too. README.md says what the files hold.
+stray, too. Initial weights and dropout masks are tarnish's own (philox.py). README.md says what the files hold.
+
+--try N writes nothing and prints the gaps of seeds 0 to N-1 instead.
 """
 import argparse
 import hashlib
@@ -15,18 +17,17 @@ import pathlib
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 import models
+import philox
 import safetensors_io
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MEAN = (0.4914, 0.4822, 0.4465)
 STD = (0.2470, 0.2435, 0.2616)
-RECORDS = 72
 RECORD_BYTES = 1 + 3 * 32 * 32
-EVAL_RECORDS = 8
-BATCH = 16
 EPOCHS = 2
 WARMUP_STEPS = 2
 MOMENTUM = 0.9
@@ -34,25 +35,89 @@ WEIGHT_DECAY = 5e-4
 
 F32_ORDERS = 5
 
-# model -> width, lr, seed of the initial weights. One row adds a model.
-# Where a ReLU's input rounds to the other side of 0, f32 runs part, and in resnet8 at this learning rate the distance
-# grows tenfold a step. The seeds are those, of 11 and 40 tried, with which this happens rarely (shallow) and late
-# (resnet8, no seed escapes it), so that the comparison stays sharp.
+# One row adds a case: model, its options, learning rate, batch (5 batches an epoch, the last of half the size), seed of
+# weights and masks, and what the initial weights differ in from PyTorch's defaults. Where a ReLU's input rounds to the
+# other side of 0, f32 runs part, and in a deep net the distance then grows up to tenfold a step, until nothing can be
+# compared. So residual branches are damped (weights of the batch norm before the addition) as they are in trained nets,
+# batch norms before a ReLU have a bias in the deepest nets (fewer inputs near 0), deep nets see few images at small
+# rates, and the seeds are the best of --try 12.
 CASES = {
-    "lenet": {"width": 1, "lr": 0.02, "seed": 1},
-    "shallow": {"width": 0.25, "lr": 0.05, "seed": 9},
-    "resnet8": {"width": 1, "lr": 0.1, "seed": 18},
+    "lenet": {"model": "lenet", "width": 1, "lr": 0.02, "batch": 16, "seed": 0},
+    "shallow": {"model": "shallow", "width": 0.25, "lr": 0.05, "batch": 16, "seed": 3},
+    "resnet8": {"model": "resnet8", "width": 1, "lr": 0.05, "batch": 16, "seed": 3, "damping": 0.2},
+    "resnet18": {"model": "resnet18", "width": 1 / 16, "lr": 0.05, "batch": 4, "seed": 2, "damping": 0.2},
+    "resnet18-imagenet": {
+        "model": "resnet18", "width": 1 / 16, "stem": "imagenet", "lr": 0.05, "batch": 16, "seed": 3, "damping": 0.2,
+    },
+    "resnet34": {"model": "resnet34", "width": 1 / 32, "lr": 0.02, "batch": 4, "seed": 0, "damping": 0.1},
+    "resnet50": {
+        "model": "resnet50", "width": 1 / 32, "lr": 0.01, "batch": 4, "seed": 2, "damping": 0.05, "bn_bias": 2,
+    },
+    "resnet50-imagenet": {
+        "model": "resnet50", "width": 1 / 32, "stem": "imagenet", "lr": 0.005, "batch": 16, "seed": 3, "damping": 0.05,
+    },
+    "resnet101": {
+        "model": "resnet101", "width": 1 / 64, "lr": 0.005, "batch": 4, "seed": 1, "damping": 0.05, "bn_bias": 2,
+    },
+    "resnet152": {
+        "model": "resnet152", "width": 1 / 64, "lr": 0.005, "batch": 4, "seed": 1, "damping": 0.05, "bn_bias": 2,
+    },
+    "unresnet18": {"model": "unresnet18", "width": 1 / 16, "lr": 0.02, "batch": 4, "seed": 0, "bn_bias": 2},
+    "googlenet": {"model": "googlenet", "width": 1 / 16, "lr": 0.0001, "batch": 4, "seed": 0, "bn_bias": 2},
 }
 
 
-def read_records(path):
+class TarnishDropout(nn.Module):
+    """tarnish's dropout of values [n, channels]: its masks depend on seed, epoch and image, and nothing else."""
+
+    def __init__(self, p, seed):
+        super().__init__()
+        self.p, self.seed = p, seed
+        self.epoch, self.ids = 0, []
+
+    def forward(self, x):
+        if not self.training:
+            return x
+        mask = philox.dropout_mask(self.ids, x.shape[1], self.p, self.epoch, self.seed)
+        return x * torch.from_numpy(mask).to(x.dtype)
+
+
+def build(case):
+    """The case's model in f32 with the weights and masks that tarnish draws from its seed, then changed as it says."""
+    options = {key: case[key] for key in ("width", "stem") if key in case}
+    model = models.MODELS[case["model"]](classes=10, **options)
+    with torch.no_grad():
+        for name, module in model.named_modules():
+            if isinstance(module, (nn.Conv2d, nn.Linear)):
+                fan_in = module.weight[0].numel()
+                for part, tensor in module.named_parameters():
+                    drawn = philox.initial_weight(f"{name}.{part}", tensor.shape, fan_in, case["seed"])
+                    tensor.copy_(torch.from_numpy(drawn))
+        for module in model.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.bias.fill_(case.get("bn_bias", 0))
+        for block in model.modules():
+            if isinstance(block, (models.BasicBlock, models.Bottleneck)) and block.shortcut:
+                for norm in block.norms_before_add():
+                    norm.bias.zero_()
+                block.norms_before_add()[0].weight.fill_(case.get("damping", 1))
+    if hasattr(model, "dropout"):
+        model.dropout = TarnishDropout(model.dropout.p, case["seed"])
+    return model
+
+
+def records_of(case):
+    return 4 * case["batch"] + case["batch"] // 2
+
+
+def read_records(path, count):
     """Normalised images [n, 3, 32, 32] in f64, labels [n] and the records' SHA-256."""
     with open(path, "rb") as f:
-        data = f.read(RECORDS * RECORD_BYTES)
-    if len(data) != RECORDS * RECORD_BYTES:
-        raise SystemExit(f"{path}: fewer than {RECORDS} records")
-    records = np.frombuffer(data, np.uint8).reshape(RECORDS, RECORD_BYTES)
-    pixels = torch.tensor(records[:, 1:].reshape(RECORDS, 3, 32, 32).astype(np.float64)) / 255
+        data = f.read(count * RECORD_BYTES)
+    if len(data) != count * RECORD_BYTES:
+        raise SystemExit(f"{path}: fewer than {count} records")
+    records = np.frombuffer(data, np.uint8).reshape(count, RECORD_BYTES)
+    pixels = torch.tensor(records[:, 1:].reshape(count, 3, 32, 32).astype(np.float64)) / 255
     mean, std = (torch.tensor(c, dtype=torch.float64).view(3, 1, 1) for c in (MEAN, STD))
     labels = torch.tensor(records[:, 0].astype(np.int64))
     return (pixels - mean) / std, labels, hashlib.sha256(data).hexdigest()
@@ -74,36 +139,36 @@ def state(model):
     }
 
 
-def batches(order_seed):
-    """Record numbers of each step's batch, in sequence; within a batch in file order (0) or as the seed shuffles it."""
+def batches(case, order_seed):
+    """(epoch, record numbers) of each step's batch, in sequence; within a batch in file order (0) or as the seed
+    shuffles it."""
     random = np.random.RandomState(order_seed)
+    records, size = records_of(case), case["batch"]
     result = []
-    for _ in range(EPOCHS):
-        for start in range(0, RECORDS, BATCH):
-            batch = np.arange(start, min(start + BATCH, RECORDS))
-            result.append(torch.from_numpy(random.permutation(batch) if order_seed else batch))
+    for epoch in range(1, EPOCHS + 1):
+        for start in range(0, records, size):
+            batch = np.arange(start, min(start + size, records))
+            result.append((epoch, torch.from_numpy(random.permutation(batch) if order_seed else batch)))
     return result
 
 
-def train(name, case, dtype, images, labels, order_seed=0):
-    """One run: name of quantity -> numpy array, and the initial state (f32 whatever the dtype)."""
-    torch.manual_seed(case["seed"])
-    # Always drawn in f32, so that both precisions start from the same numbers.
-    model = models.MODELS[name](classes=10, width=case["width"])
-    initial = state(model)
-    model = model.to(dtype)
+def train(case, dtype, images, labels, order_seed=0, last_step=None):
+    """One run: name of quantity -> numpy array."""
+    model = build(case).to(dtype)
     images = images.to(dtype)
     optimizer = torch.optim.SGD(
         model.parameters(), lr=case["lr"], momentum=MOMENTUM, nesterov=True, weight_decay=WEIGHT_DECAY
     )
-    steps = batches(order_seed)
+    steps = batches(case, order_seed)
     out, losses, rates = {}, [], []
     model.train()
-    for step, batch in enumerate(steps, 1):
+    for step, (epoch, batch) in enumerate(steps[:last_step], 1):
         rates.append(learning_rate(case["lr"], step, len(steps), WARMUP_STEPS))
         for group in optimizer.param_groups:
             group["lr"] = rates[-1]
         optimizer.zero_grad()
+        if hasattr(model, "dropout"):
+            model.dropout.epoch, model.dropout.ids = epoch, batch.numpy()
         logits = model(images[batch])
         loss = F.cross_entropy(logits, labels[batch])
         loss.backward()
@@ -118,8 +183,12 @@ def train(name, case, dtype, images, labels, order_seed=0):
     out.update({f"final.{key}": value for key, value in state(model).items()})
     model.eval()
     with torch.no_grad():
-        out["eval_logits"] = model(images[:EVAL_RECORDS]).numpy()
-    return out, initial
+        out["eval_logits"] = model(images[: eval_records_of(case)]).numpy()
+    return out
+
+
+def eval_records_of(case):
+    return case["batch"] + case["batch"] // 2
 
 
 def gaps(truth, runs):
@@ -138,20 +207,39 @@ def gaps(truth, runs):
     return result
 
 
+def measure(case, images, labels, last_step=None):
+    """The f64 run and the gaps of the f32 runs."""
+    truth = train(case, torch.float64, images, labels, 0, last_step)
+    runs = [train(case, torch.float32, images, labels, seed, last_step) for seed in range(F32_ORDERS)]
+    return truth, gaps(truth, runs)
+
+
+def worst(gap, prefix):
+    return max((value for key, value in gap.items() if key.startswith(prefix)), default=0)
+
+
+def summary(gap):
+    return (
+        f"f32 gap: train logits {gap['logits.train']:.0e}, gradients {worst(gap, 'grad.'):.0e}, "
+        f"loss {gap['loss']:.0e}, final {worst(gap, 'final.'):.0e}, eval logits {gap['eval_logits']:.0e}"
+    )
+
+
 def write(name, data, out):
     case = CASES[name]
-    images, labels, sha256 = read_records(data)
-    truth, initial = train(name, case, torch.float64, images, labels)
-    runs = [train(name, case, torch.float32, images, labels, seed)[0] for seed in range(F32_ORDERS)]
+    images, labels, sha256 = read_records(data, records_of(case))
+    truth, gap = measure(case, images, labels)
     steps = len(truth["loss"])
-    tensors = {f"init.{key}": value for key, value in initial.items()}
-    for key, value in truth.items():
-        tensors[key] = value if key in ("loss", "lr") else value.astype(np.float32)
+    tensors = {key: value if key in ("loss", "lr") else value.astype(np.float32) for key, value in truth.items()}
+    for key, module in build(case).named_modules():
+        if isinstance(module, nn.BatchNorm2d):
+            for part, fresh in (("weight", 1), ("bias", 0)):
+                values = getattr(module, part).detach().numpy()
+                if (values != fresh).any():
+                    tensors[f"init.{key}.{part}"] = values
     settings = {
-        "model": name,
         **case,
         "classes": 10,
-        "batch": BATCH,
         "epochs": EPOCHS,
         "T": steps,
         "W": WARMUP_STEPS,
@@ -161,34 +249,49 @@ def write(name, data, out):
         "label_smoothing": 0,
         "mean": MEAN,
         "std": STD,
-        "records": RECORDS,
-        "eval_records": EVAL_RECORDS,
+        "records": records_of(case),
+        "eval_records": eval_records_of(case),
         "recordsSha256": sha256,
         "torch": torch.__version__,
     }
-    gap = gaps(truth, runs)
     path = pathlib.Path(out) / f"{name}.safetensors"
     path.write_bytes(
         safetensors_io.encode(tensors, {"settings": json.dumps(settings), "gap": json.dumps(gap)})
     )
-    worst = max(value for key, value in gap.items() if not key.startswith("loss"))
     print(
         f"{path.name}: {path.stat().st_size} bytes, loss {truth['loss'][0]:.4f} -> {truth['loss'][-1]:.4f}, "
-        f"f32 gap: loss {gap['loss']:.1e}, others at most {worst:.1e}"
+        f"{summary(gap)}",
+        flush=True,
     )
+
+
+def try_seeds(name, data, count):
+    images, labels, _ = read_records(data, records_of(CASES[name]))
+    for seed in range(count):
+        case = {**CASES[name], "seed": seed}
+        _, first = measure(case, images, labels, 1)
+        # A ReLU that flips in the first step makes the sharpest comparison blunt.
+        if worst(first, "grad.") > 1e-4:
+            print(f"{name} seed {seed}: first step's gradients {worst(first, 'grad.'):.0e}", flush=True)
+        else:
+            print(f"{name} seed {seed}: {summary(measure(case, images, labels)[1])}", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default=ROOT / "data/sample/data_batch_1.bin")
     parser.add_argument("--out", default=ROOT / "test/golden")
-    parser.add_argument("models", nargs="*", metavar="MODEL", help=f"of {', '.join(CASES)}; all by default")
+    parser.add_argument("--try", type=int, dest="seeds", metavar="N", help="print the gaps of seeds 0 to N-1 instead")
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}; all by default")
     args = parser.parse_args()
     # One thread: sums are always made in the same order.
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    for name in args.models or CASES:
-        write(name, args.data, args.out)
+    for name in args.cases or CASES:
+        if args.seeds:
+            try_seeds(name, args.data, args.seeds)
+        else:
+            write(name, args.data, args.out)
 
 
 if __name__ == "__main__":

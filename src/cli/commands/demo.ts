@@ -1,22 +1,20 @@
 /** `tarnish demo`: what a newcomer runs first: a small study on the embedded sample, with a report at the end. */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import type { Command } from "commander";
 import { loadDataset } from "../../data/node-load.js";
 import { openDevice } from "../../engine/device.js";
 import { requireOwnFolder } from "../../experiments/node-files.js";
-import { type JobWatcher, runSweep } from "../../experiments/node-sweep.js";
-import { writeReport } from "../../experiments/report/node-write.js";
-import { planCourse, resolveSettings } from "../../experiments/settings.js";
-import { planSweep, type SweepJob } from "../../experiments/sweep.js";
+import { openSweep } from "../../experiments/node-sweep-folder.js";
+import { planSweep } from "../../experiments/sweep.js";
+import { demoSweep } from "../../experiments/sweep-definition.js";
 import type { ResultRow } from "../../experiments/tables.js";
 import { announceAdapter } from "../adapter.js";
-import { formatDuration, formatPercent } from "../format.js";
+import { formatPercent } from "../format.js";
 import { commonOptions, integerOption } from "../options.js";
 import { createOutput, type Output } from "../output.js";
-import { createProgress } from "../progress.js";
 import { version } from "../version.js";
+import { watchedSweep } from "../watch-sweep.js";
 
 interface Options {
   out: string;
@@ -26,8 +24,6 @@ interface Options {
   overwrite?: boolean;
   json?: boolean;
 }
-
-const levels = [0.2, 0.4, 0.6];
 
 export function register(program: Command): void {
   program
@@ -54,100 +50,42 @@ export function register(program: Command): void {
     .action(run);
 }
 
-/** What a job does, in a few words. */
-function describe({ arm, level }: SweepJob): string {
-  if (arm === "baseline") return "clean, all images";
-  return arm === "noise"
-    ? `${formatPercent(level, 0)} noisy labels`
-    : `${formatPercent(level, 0)} of images removed`;
-}
-
 async function run(options: Options): Promise<void> {
-  const { out, seed, epochs, json = false } = options;
+  const { out, seed, epochs } = options;
   const output = createOutput(options);
   const dataset = await loadDataset("sample");
-  const jobs = await planSweep(
-    { models: ["lenet"], levels, arms: ["noise", "reduction"], seeds: [seed] },
-    (model) =>
-      resolveSettings({
-        model,
-        seed,
-        epochs,
-        batch: 40,
-        lr: 0.02,
-        nesterov: true,
-        augment: "none",
-      }),
-  );
-  // A demo continues its own folder; anything else in its place is refused.
-  await requireOwnFolder(out, "sweep.json", "sweep folder");
-  if (options.overwrite) await rm(out, { recursive: true, force: true });
+  const definition = demoSweep(seed, epochs);
+  const jobs = await planSweep(definition, dataset.train.count);
+  if (options.overwrite) {
+    await requireOwnFolder(out, "sweep.json", "sweep folder");
+    await rm(out, { recursive: true, force: true });
+  }
+  await openSweep(out, definition.name, jobs, version());
   const device = await openDevice(options.adapter);
   announceAdapter(device, output);
-  const started = performance.now();
-  const imagesOf = ({ settings }: SweepJob) =>
-    planCourse(settings, Math.round(dataset.train.count * settings.keep))
-      .totalSteps * settings.batch;
-  const progress = createProgress({
-    total: jobs.reduce((sum, job) => sum + imagesOf(job), 0),
-    unit: "images",
-    label: `${jobs.length} runs`,
-    json,
-  });
-  let done = 0;
-  const watch = (job: SweepJob): JobWatcher => ({
-    events: {
-      onProgress: ({ images, loss, imagesPerSecond }) => {
-        progress.update(done + images, { loss, rate: imagesPerSecond });
-      },
+  const { outcome, report } = await watchedSweep(
+    { name: definition.name, device, dataset, jobs, out, version: version() },
+    output,
+    (rows) => {
+      printTable(rows, definition.levels, output);
     },
-    end: (outcome) => {
-      done += imagesOf(job);
-      progress.update(done);
-      progress.log(
-        `${describe(job)}: ${"error" in outcome ? outcome.error.message : outcomeText(outcome)}`,
-      );
-    },
-  });
-  const { rows, failed } = await runSweep({
-    name: "demo",
-    device,
-    dataset,
-    jobs,
-    out,
-    version: version(),
-    watch,
-  }).finally(() => {
-    progress.stop();
-  });
-  const { page } = await writeReport(out);
-  printTable(rows, output);
-  output.print(
-    `${formatDuration((performance.now() - started) / 1000)} in all. The report: ${pathToFileURL(page).href}`,
   );
   output.result({
     out,
-    report: page,
-    results: rows,
-    failed: failed.map(({ job, error }) => ({
+    report,
+    results: outcome.tables.results,
+    failed: outcome.failed.map(({ job, failure }) => ({
       id: job.id,
-      error: error.message,
+      error: failure.error,
     })),
   });
-  if (failed.length > 0) process.exitCode = 1;
 }
 
-function outcomeText({
-  summary,
-  skipped,
-}: {
-  summary: { last: { top1: number } };
-  skipped: boolean;
-}): string {
-  return `top-1 ${formatPercent(summary.last.top1)}${skipped ? " (done before)" : ""}`;
-}
-
-function printTable(rows: readonly ResultRow[], output: Output): void {
+function printTable(
+  rows: readonly ResultRow[],
+  levels: readonly number[],
+  output: Output,
+): void {
   const top1 = (arm: string, level: number) => {
     const value =
       rows.find((row) => row.arm === arm && row.level === level)?.top1Last ??

@@ -1,6 +1,4 @@
 /** `tarnish eval`: evaluates a run's weights, or any weights of a known model, on a data set. */
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { Command } from "commander";
 import { loadDataset } from "../../data/node-load.js";
 import { openDevice } from "../../engine/device.js";
@@ -14,6 +12,10 @@ import {
   readFileOrRefuse,
   writeEvaluation,
 } from "../../experiments/node-run.js";
+import {
+  checkpointPath,
+  readRunConfig,
+} from "../../experiments/node-run-config.js";
 import type { ModelOptions, Stem } from "../../models/options.js";
 import { findModel, modelNames } from "../../models/registry.js";
 import { announceAdapter } from "../adapter.js";
@@ -128,23 +130,9 @@ async function subjectOf(options: Options): Promise<Subject> {
     throw new UserError(
       "--run: brings its own model; leave out --model, --width and --stem",
     );
-  const path = join(folder!, "config.json");
-  const text = await readFile(path, "utf8").catch(() => {
-    throw new UserError(
-      `${folder!}: is no run folder (it has no readable config.json)`,
-    );
-  });
-  let config: Partial<Subject>;
-  try {
-    config = JSON.parse(text) as Partial<Subject>;
-  } catch {
-    throw new UserError(`${path}: is damaged (no JSON)`);
-  }
-  if (typeof config.model !== "string" || typeof config.data !== "string") {
-    throw new UserError(`${path}: names no model or no data`);
-  }
+  const config = await readRunConfig(folder!);
   return {
-    weights: join(folder!, "checkpoints", "last.safetensors"),
+    weights: checkpointPath(folder!, "last"),
     model: config.model,
     width: config.width,
     stem: config.stem,

@@ -26,7 +26,7 @@ export function register(program: Command): void {
 
 async function run(folder: string, options: Options): Promise<void> {
   const output = createOutput(options);
-  const { page, figures } = await writeReport(folder, options.out);
+  const { page, figures } = await writeReport(folder, options);
   output.print(
     `${figures.length} files of figures and data. The report: ${pathToFileURL(page).href}`,
   );

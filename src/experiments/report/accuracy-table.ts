@@ -21,6 +21,9 @@ const COLUMNS = [
   "labels really wrong",
 ];
 
+/** Rows that stand open; more are folded away on screen. */
+const MAX_OPEN = 20;
+
 function bodyOf(group: ModelRuns, several: boolean): string {
   const images = testImages(group);
   const rows = conditions(group).map((condition) => {
@@ -52,13 +55,18 @@ function bodyOf(group: ModelRuns, several: boolean): string {
 export function accuracyTable(groups: readonly ModelRuns[]): string {
   const done = groups.filter((group) => group.done.length > 0);
   if (done.length === 0) return "";
+  const count = done.reduce((sum, group) => sum + conditions(group).length, 0);
   const caption = "Accuracy on the test images, means over the seeds";
   const head = ["training data", ...COLUMNS].map(
     (title, i) =>
       `<th scope="col"${i > 0 ? ' class="number"' : ""}>${title}</th>`,
   );
-  return (
+  const table =
     `<div class="scroll" tabindex="0" role="region" aria-label="${caption}"><table id="accuracy-table"><caption>${caption}</caption>` +
-    `<thead><tr>${head.join("")}</tr></thead>${done.map((group) => bodyOf(group, groups.length > 1)).join("")}</table></div>`
-  );
+    `<thead><tr>${head.join("")}</tr></thead>${done.map((group) => bodyOf(group, groups.length > 1)).join("")}</table></div>`;
+  return `<h3 id="accuracies-table">All accuracies</h3>${
+    count > MAX_OPEN
+      ? `<details data-print><summary>${count} conditions of ${done.length} models</summary>${table}</details>`
+      : table
+  }`;
 }

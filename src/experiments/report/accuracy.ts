@@ -18,11 +18,10 @@ import { slug } from "./html.js";
 import { armColor, armDash } from "./palette.js";
 import {
   chart,
-  element,
   type Frame,
   frame,
   lineData,
-  markerData,
+  markers,
   spread,
   stroke,
   text,
@@ -60,8 +59,8 @@ function armMarkup(space: Frame, arm: LevelArm, points: readonly Point[]) {
   return (
     stroke(lineData(at), color, { "stroke-dasharray": armDash(arm) }) +
     stroke(whiskerData(bars), color, { "stroke-width": 1 }) +
-    element("path", { d: markerData(0, filled, 3.4), fill: color }) +
-    element("path", { d: markerData(0, first, 3.4), fill: "var(--ink)" })
+    markers(0, filled, color, 3.4) +
+    markers(0, first, "var(--ink)", 3.4)
   );
 }
 
@@ -70,8 +69,10 @@ function accuracyChart(
   arms: readonly LevelArm[],
   highest: number,
   lastLevel: number,
+  alone: boolean,
 ): string {
   const space = frame({
+    ...(alone && { width: 460, height: 300 }),
     right: 66,
     x: { domain: [0, 100 * lastLevel], label: "level (% of the training images)", ticks: 4 }, // prettier-ignore
     y: { domain: [0, 100 * highest], label: "top-1 on the test images (%)" },
@@ -170,7 +171,13 @@ export function accuracyFigure(groups: readonly ModelRuns[]): Figure | null {
         charts: groups.map((group) => ({
           title: groups.length > 1 ? group.model : null,
           id: groups.length > 1 ? slug(group.model) : "",
-          svg: accuracyChart(group, arms, highest, lastLevel),
+          svg: accuracyChart(
+            group,
+            arms,
+            highest,
+            lastLevel,
+            groups.length === 1,
+          ),
         })),
       },
     ],

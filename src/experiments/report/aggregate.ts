@@ -154,9 +154,7 @@ export function estimate(
   const middle = (center + z ** 2 / (2 * images)) / scale;
   const half =
     (z / scale) *
-    Math.sqrt(
-      (center * (1 - center)) / images + z ** 2 / (4 * images ** 2),
-    );
+    Math.sqrt((center * (1 - center)) / images + z ** 2 / (4 * images ** 2));
   return { mean: center, low: middle - half, high: middle + half };
 }
 

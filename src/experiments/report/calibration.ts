@@ -12,7 +12,7 @@ import {
 import type { Figure } from "./figure.js";
 import { modelLegend, modelMarkers } from "./legend.js";
 import { modelColor } from "./palette.js";
-import { chart, frame, lineData, stroke } from "./svg.js";
+import { chart, frame, lineData, stroke, text } from "./svg.js";
 
 interface EcePoint {
   level: number;
@@ -55,8 +55,8 @@ export function calibrationFigure(groups: readonly ModelRuns[]): Figure | null {
             const legend = modelLegend(lines.map(({ group }) => group), 38, 14, 370); // prettier-ignore
             const space = frame({
               width: 420,
-              height: 260 + legend.height,
-              top: 30 + legend.height,
+              height: 270 + legend.height,
+              top: 38 + legend.height,
               x: { domain: [0, 102 * last], label: "level (% of the training images)" }, // prettier-ignore
               y: { domain: [0, highest], label: "" },
             });
@@ -71,7 +71,12 @@ export function calibrationFigure(groups: readonly ModelRuns[]): Figure | null {
                 space.width,
                 space.height,
                 `Expected calibration error by level, ${ARM_TITLE[arm].toLowerCase()}`,
-                space.axes + legend.markup + body.join(""),
+                space.axes +
+                  legend.markup +
+                  text(0, 18 + legend.height, "expected calibration error", {
+                    fill: "var(--muted)",
+                  }) + // prettier-ignore
+                  body.join(""),
               ),
             };
           }),

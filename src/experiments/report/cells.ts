@@ -19,7 +19,7 @@ export interface CellSpec {
   readonly shades: readonly (readonly (string | null)[])[];
   /** Texts in the cells; null where the cells are too small for any. */
   readonly texts: readonly (readonly string[])[] | null;
-  /** Cells with a dot in the corner. */
+  /** Cells that are underlined, or have a dot where they hold no text. */
   readonly marks: readonly (readonly boolean[])[] | null;
 }
 
@@ -33,7 +33,7 @@ export function cellsMarkup(spec: CellSpec): string {
   const paths = new Map<string, string>();
   const texts: string[] = [];
   let hatching = "";
-  let dots = "";
+  let marks = "";
   spec.shades.forEach((row, r) => {
     const y = top + r * cellHeight;
     row.forEach((shade, c) => {
@@ -47,11 +47,15 @@ export function cellsMarkup(spec: CellSpec): string {
       const cell = `M${number(x)} ${number(y)}h${number(width)}v${number(height)}h${number(-width)}z`; // prettier-ignore
       paths.set(shade, (paths.get(shade) ?? "") + cell);
       const text = spec.texts?.[r]?.[c] ?? "";
+      if (spec.marks?.[r]?.[c] === true) {
+        const [mx, my] = [x + width / 2, y + height / 2];
+        marks +=
+          text === ""
+            ? `<circle cx="${number(mx)}" cy="${number(my)}" r="2" fill="var(--on-${shade})"/>`
+            : `<path d="M${number(mx - 9)} ${number(my + size * 0.35 + 3)}h18" stroke="var(--on-${shade})"/>`;
+      }
       if (text !== "") {
         texts.push(`<text x="${number(x + width / 2)}" y="${number(y + height / 2 + size * 0.35)}" fill="var(--on-${shade})">${escape(text)}</text>`); // prettier-ignore
-      }
-      if (spec.marks?.[r]?.[c] === true) {
-        dots += `<circle cx="${number(x + width - 5)}" cy="${number(y + 5)}" r="2" fill="var(--on-${shade})"/>`; // prettier-ignore
       }
     });
   });
@@ -73,7 +77,7 @@ export function cellsMarkup(spec: CellSpec): string {
     (hatching === ""
       ? ""
       : `<path d="${hatching}" stroke="var(--muted)" fill="none"/>`) +
-    `<g text-anchor="middle" font-size="${size}">${texts.join("")}</g>${dots}` +
+    `<g text-anchor="middle" font-size="${size}">${texts.join("")}</g>${marks}` +
     `<g text-anchor="end" font-size="${size}">${rowLabels.join("")}</g><g font-size="${size}">${columnLabels.join("")}</g>`
   );
 }

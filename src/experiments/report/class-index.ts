@@ -85,9 +85,15 @@ export function classIndexFigure(
               space.height,
               "Impact Index of one class by level, for every model",
               space.axes +
-                stroke(`M${space.left} ${space.y(0)}H${space.right}`, "var(--muted)", { "stroke-width": 1 }) + // prettier-ignore
+                stroke(
+                  `M${space.left} ${space.y(0)}H${space.right}`,
+                  "var(--muted)",
+                  { "stroke-width": 1 },
+                ) + // prettier-ignore
                 legend.markup +
-                text(0, 18 + legend.height, "Impact Index", { fill: "var(--muted)" }) + // prettier-ignore
+                text(0, 18 + legend.height, "Impact Index", {
+                  fill: "var(--muted)",
+                }) + // prettier-ignore
                 body.join(""),
             ),
           },

@@ -12,7 +12,7 @@ import {
   runsAt,
 } from "./aggregate.js";
 import { type Chart, type Figure, modelChoice } from "./figure.js";
-import { heatmap } from "./grid.js";
+import { heatmap, MAX_LABELLED, rowOrder } from "./grid.js";
 import { fixed, levelText, slug } from "./html.js";
 
 const ARM_COLUMN: Readonly<Record<LevelArm, string>> = {
@@ -32,6 +32,7 @@ function armChart(group: ModelRuns, arm: LevelArm, prefix: string): Chart[] {
   const values = group.classes.map((_, index) =>
     columns.map(({ runs }) => meanTpr(runs, index)),
   );
+  const order = rowOrder(values);
   const notes = group.classes.map((name, index) =>
     columns.map((condition, c) => {
       const n = condition.runs.length;
@@ -46,12 +47,12 @@ function armChart(group: ModelRuns, arm: LevelArm, prefix: string): Chart[] {
       title: ARM_TITLE[arm],
       id: `${prefix}${arm}`,
       ...heatmap({
-        rows: group.classes,
+        rows: order.map((c) => group.classes[c]!),
         columns: columns.map(({ level }) =>
           level === 0 ? "clean" : levelText(level),
         ),
-        values,
-        notes,
+        values: order.map((c) => values[c]!),
+        notes: order.map((c) => notes[c]!),
         scale: "seq",
         max: 1,
         text: (value) => fixed(value, 2).replace("0.", "."),
@@ -96,7 +97,8 @@ export function tprFigure(groups: readonly ModelRuns[]): Figure | null {
     })),
     caption:
       "TPR = TP / (TP + FN): of the test images of a class, the share that the network recognised. " +
-      `Values: ${drawsText(groups)}.`,
+      `Values: ${drawsText(groups)}.` +
+      (shown[0]!.classes.length > MAX_LABELLED ? " Classes by their mean rate." : ""), // prettier-ignore
     csv: writeCsv(["model", "arm", "level", "class", "seeds", "tpr"], rows),
   };
 }

@@ -15,7 +15,12 @@ export function pageScript(cellsMarkup: (spec: CellSpec) => string): void {
     decodeURIComponent(link.href.slice(link.href.indexOf(",") + 1));
 
   /** Shows what belongs to an option, and hides what belongs to another option of the same choice. */
-  function choose(scope: HTMLElement, key: string, value: string, name: string) {
+  function choose(
+    scope: HTMLElement,
+    key: string,
+    value: string,
+    name: string,
+  ) {
     for (const part of all(scope, `[data-at-${key}]`))
       part.toggleAttribute("data-off", part.getAttribute(`data-at-${key}`) !== value); // prettier-ignore
     for (const part of all(scope, `[data-name-of="${key}"]`))
@@ -110,12 +115,14 @@ export function pageScript(cellsMarkup: (spec: CellSpec) => string): void {
       rows: names,
       columns: names,
       turned: true,
-      shades: shares.map((row) =>
+      shades: shares.map(
+        (row) =>
         row.map((v) => (v === null ? null : `seq-${Math.round(16 * Math.sqrt(v))}`)), // prettier-ignore
       ),
       texts: large
         ? null
-        : shares.map((row) =>
+        : shares.map(
+            (row) =>
             row.map((v) => (v === null || v < 0.005 ? "" : String(Math.round(100 * v)))), // prettier-ignore
           ),
       marks: null,
@@ -135,7 +142,8 @@ export function pageScript(cellsMarkup: (spec: CellSpec) => string): void {
     if (t === undefined || p === undefined) return "";
     const counts = countsOf(matrix, scope)[t]!;
     const sum = counts.reduce((a, b) => a + b, 0);
-    if (sum === 0) return `${matrix.classes[t]!}: no test image, or no finished run`;
+    if (sum === 0)
+      return `${matrix.classes[t]!}: no test image, or no finished run`;
     const share = `${((100 * counts[p]!) / sum).toFixed(1)} %`;
     const what = t === p ? "recognised" : `predicted as ${matrix.classes[p]!}`;
     return `${matrix.classes[t]!} ${what}: ${counts[p]!} of ${sum} (${share})`;
@@ -182,13 +190,21 @@ export function pageScript(cellsMarkup: (spec: CellSpec) => string): void {
   /** Rows of a table as text; quotes as RFC 4180 has them. */
   function cellsOf(csv: string): string[][] {
     const rows: string[][] = [[]];
-    for (const [, cell = "", end] of csv.matchAll(/("(?:[^"]|"")*"|[^",\n]*)(,|\n|$)/g)) {
+    for (const [, cell = "", end] of csv.matchAll(
+      /("(?:[^"]|"")*"|[^",\n]*)(,|\n|$)/g,
+    )) {
       rows.at(-1)!.push(cell.startsWith('"') ? cell.slice(1, -1).replaceAll('""', '"') : cell); // prettier-ignore
       if (end === "\n") rows.push([]);
       if (end === "") break;
     }
     return rows.filter((row) => row.length > 1 || row[0] !== "");
   }
+
+  // On paper nothing can be opened.
+  addEventListener("beforeprint", () => {
+    for (const details of all<HTMLDetailsElement>(document, "[data-print]"))
+      details.open = true;
+  });
 
   /** Rows that a table in the page shows at most. */
   const limit = 1000;

@@ -1,6 +1,6 @@
 /** Confusion matrices: for the model and the condition that the reader chooses, in the order that the reader chooses. */
 import { type Cell, writeCsv } from "../csv.js";
-import { conditionText, conditions, drawsText, type ModelRuns } from "./aggregate.js"; // prettier-ignore
+import { conditionText, conditions, type ModelRuns } from "./aggregate.js";
 import { type CellSpec, cellsMarkup } from "./cells.js";
 import {
   addCounts,
@@ -114,7 +114,7 @@ function matrixSvg(
     text(middle, 12, "predicted class", { ...muted, "text-anchor": "middle" }) +
       text(0, 0, "true class", { ...muted, "text-anchor": "middle", transform: `translate(12,${middle.toFixed(1)})rotate(-90)` }) + // prettier-ignore
       `<g class="matrix">${cellsMarkup(spec)}</g>` +
-      legendMarkup("seq", ["0", "6 %", "25 %", "56 %", "100 % of the true class"], cells.left, side + 8, Math.min(360, side - cells.left)), // prettier-ignore
+      legendMarkup("seq", ["0", "6 %", "25 %", "56 %", "100 %"], cells.left, side + 8, Math.min(360, side - cells.left)), // prettier-ignore
   );
   return { svg, spec };
 }
@@ -203,7 +203,8 @@ export function confusionFigure(groups: readonly ModelRuns[]): Figure | null {
   // A partial sweep has conditions that only some models have.
   const names = [...new Set(models.flatMap(({ matrices }) => matrices.map(({ name }) => name)))]; // prettier-ignore
   const rows = models.flatMap(({ group, classes, matrices }) =>
-    matrices.flatMap(({ arm, level, seeds, counts }) =>
+    matrices.flatMap(
+      ({ arm, level, seeds, counts }) =>
       counts.map((row, t): Cell[] => [group.model, arm, level, seeds, classes[t]!, ...row]), // prettier-ignore
     ),
   );
@@ -223,11 +224,13 @@ export function confusionFigure(groups: readonly ModelRuns[]): Figure | null {
         options: [ORDERS[start]!, ...ORDERS.filter((_, i) => i !== start)],
       },
     ],
-    panels: models.map((model, i) => panelOf(model, i, names, models.length > 1)),
+    panels: models.map((model, i) =>
+      panelOf(model, i, names, models.length > 1),
+    ),
     caption:
       "Of the test images of each true class, the share in percent predicted as each class; the diagonal is the true " +
       "positive rate. Shades follow the root of the share, so that small confusions are seen. Alike: classes that the " +
-      `first matrix confuses stand side by side (average linkage). Counts are sums over the seeds (${drawsText(groups)}).`,
+      "first matrix confuses stand side by side (average linkage). Counts are summed over the seeds.",
     csv: writeCsv(["model", "arm", "level", "seeds", "true", ...first.classes], rows), // prettier-ignore
   };
 }

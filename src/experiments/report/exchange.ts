@@ -69,23 +69,19 @@ export function exchangeSentence(row: ExchangeRow, model: string): string {
   return `${labels} cost ${model} as much as losing ${rounded(row.equivalentReduction ?? 0)} of the data.`;
 }
 
-function pointOf(row: ExchangeRow): number {
-  return row.censored === "above" ? row.largestReduction : (row.equivalentReduction ?? 0); // prettier-ignore
-}
-
-const WIDTH = 560;
+const WIDTH = 640;
 
 function exchangeChart(series: readonly ExchangeSeries[], budget: Budget) {
   const rows = series.flatMap((one) => one.rows);
   const most = Math.max(...rows.map((row) => row.largestReduction));
   const lastRate = Math.max(...rows.map((row) => row.effectiveRate));
   const groups = series.map(({ group }) => group);
-  const legend = modelLegend(groups, 38, 14, WIDTH - 50);
+  const legend = modelLegend(groups, 38, 14, WIDTH - 172);
   const space = frame({
     width: WIDTH,
     height: 330 + legend.height,
     top: 42 + legend.height,
-    right: 16,
+    right: 132,
     x: { domain: [0, 106 * lastRate], label: "labels that are really wrong (%)" }, // prettier-ignore
     y: { domain: [0, 110 * most], label: "" },
   });
@@ -93,8 +89,9 @@ function exchangeChart(series: readonly ExchangeSeries[], budget: Budget) {
   const body = series.map(({ group, rows }, i) => {
     const color = modelColor(group.index);
     const x = (row: ExchangeRow) => space.x(100 * row.effectiveRate) + dodge(i);
-    const at = rows.map((row) => [x(row), space.y(100 * pointOf(row))] as const); // prettier-ignore
-    const bars = rows
+    const known = rows.filter((row) => row.censored !== "above");
+    const at = known.map((row) => [x(row), space.y(100 * (row.equivalentReduction ?? 0))] as const); // prettier-ignore
+    const bars = known
       .filter((row) => row.interval !== null && row.ciLow !== null)
       .map((row) => ({
         x: x(row),
@@ -102,28 +99,34 @@ function exchangeChart(series: readonly ExchangeSeries[], budget: Budget) {
         high: space.y(100 * (row.ciHigh ?? 1.07 * row.largestReduction)),
       }));
     const beyond = rows.filter((row) => row.censored === "above");
-    const arrows = beyond.map((row) => `M${x(row).toFixed(1)} ${(space.y(100 * most) - 6).toFixed(1)}v-12m-4 5l4-5l4 5`); // prettier-ignore
+    const arrows = beyond.map((row) => `M${x(row).toFixed(1)} ${(space.y(100 * row.largestReduction) - 4).toFixed(1)}v-13m-3.5 4l3.5-4l3.5 4`); // prettier-ignore
     return (
       stroke(lineData([[space.x(0) , space.y(0)], ...at]), color, { "stroke-width": 1.5, opacity: "0.7" }) + // prettier-ignore
       stroke(whiskerData(bars), color, { "stroke-width": 1 }) +
       modelMarkers(group.index, at) +
-      stroke(arrows.join(""), color)
+      stroke(arrows.join(""), color, { "stroke-width": 1.5 })
     );
   });
   const end = Math.min(100 * lastRate, 100 * most);
   const even =
     stroke(`M${space.x(0)} ${space.y(0)}L${space.x(end)} ${space.y(end)}`, "var(--muted)", { "stroke-width": 1, "stroke-dasharray": "3 4" }) + // prettier-ignore
-    text(space.x(end) - 4, space.y(end) + 18, "a wrong label costs as much as a missing image", { fill: "var(--muted)", "text-anchor": "end" }); // prettier-ignore
+    text(space.x(0.62 * end) + 8, space.y(0.62 * end) + 16, "as much as a missing image", { fill: "var(--muted)" }); // prettier-ignore
+  const same = rows.every((row) => row.largestReduction === most);
   const limit =
-    stroke(`M${space.left} ${space.y(100 * most)}H${space.right}`, "var(--muted)", { "stroke-width": 1 }) + // prettier-ignore
-    text(space.left + 4, space.y(100 * most) - 6, "the most that was removed", { fill: "var(--muted)" }); // prettier-ignore
+    !same ? "" : stroke(`M${space.left} ${space.y(100 * most)}H${space.right}`, "var(--muted)", { "stroke-width": 1 }) + // prettier-ignore
+    text(space.right + 8, space.y(100 * most) + 4, "the most removed", { fill: "var(--muted)" }); // prettier-ignore
   return chart(
     space.width,
     space.height,
     `Exchange rate at equal ${budget}: share of images whose loss costs as much accuracy, by share of wrong labels`,
     space.axes +
       legend.markup +
-      text(0, 22 + legend.height, "share of images whose loss costs as much accuracy (%)", { fill: "var(--muted)" }) + // prettier-ignore
+      text(
+        0,
+        22 + legend.height,
+        "share of images whose loss costs as much accuracy (%)",
+        { fill: "var(--muted)" },
+      ) + // prettier-ignore
       even +
       limit +
       body.join(""),
@@ -164,7 +167,9 @@ export function exchangeFigure(
       "How much of the training data would have to be lost to cost as much accuracy as the noise: the accuracy with " +
       "noise, looked up on a falling (isotonic) fit to the accuracies with fewer images. An arrow: more than the " +
       "largest reduction that was trained; the rate itself is unknown. " +
-      (intervals.length > 0 ? `Whiskers: 95 % intervals ${intervals.join("; ")}. ` : "No intervals: the test logits are missing. ") + // prettier-ignore
+      (intervals.length > 0
+        ? `Whiskers: 95 % intervals ${intervals.join("; ")}. `
+        : "No intervals: the test logits are missing. ") + // prettier-ignore
       `Fewer images were ${budgets.map((budget) => BUDGET_TEXT[budget]).join("; or ")}.`,
     csv: writeCsv(
       ["model", "budget", "noise_level", "effective_rate", "equivalent_reduction", "censored", "ci_low", "ci_high", "interval", "seeds", "largest_reduction"], // prettier-ignore

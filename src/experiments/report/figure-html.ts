@@ -23,23 +23,36 @@ function panelHtml(panel: Panel): string {
   return `<div class="panel"${at}>${heading}${charts}${after}</div>`;
 }
 
+/** Whether a figure has drawings; one without is a table. */
+const isDrawn = ({ panels }: Figure): boolean =>
+  panels.some(({ charts }) => charts.length > 0);
+
+/** What the figures of a page are called: "Figure 3", "Table 1", by id. */
+export function figureNames(figures: readonly Figure[]): Map<string, string> {
+  const count = { Figure: 0, Table: 0 };
+  return new Map(
+    figures.map((figure) => {
+      const kind = isDrawn(figure) ? "Figure" : "Table";
+      return [figure.id, `${kind} ${++count[kind]}`];
+    }),
+  );
+}
+
 /**
- * @param numbers of the figures in the page, by id
+ * @param names of the figures in the page, by id
  * @param follows the choices of the section that the figure stands in
  */
 export function figureHtml(
   figure: Figure,
-  numbers: ReadonlyMap<string, number>,
+  names: ReadonlyMap<string, string>,
   follows: boolean,
 ): string {
   const { id, title, choices, panels, caption, csv } = figure;
-  const number = numbers.get(id) ?? 0;
   const data =
     typeof csv === "string"
       ? csvLink(`${id}.csv`, csv)
-      : `<a href="#${csv.sameAs}">Data: with figure ${numbers.get(csv.sameAs) ?? ""}</a>`;
-  const drawn = panels.some(({ charts }) => charts.length > 0);
-  const save = drawn ? `<button type="button" data-save="${id}" hidden>Save drawing (SVG)</button>` : ""; // prettier-ignore
+      : `<a href="#${csv.sameAs}">Data: with ${names.get(csv.sameAs) ?? ""}</a>`;
+  const save = isDrawn(figure) ? `<button type="button" data-save="${id}" hidden>Save drawing (SVG)</button>` : ""; // prettier-ignore
   const table =
     typeof csv === "string"
       ? `<details class="table" hidden><summary>Data as a table</summary><div class="scroll" tabindex="0" role="region" aria-label="Data: ${escapeHtml(title)}"></div></details>`
@@ -48,6 +61,6 @@ export function figureHtml(
     `<section class="block"${follows ? "" : " data-scope"}><h3 id="${id}">${escapeHtml(title)}</h3>` +
     choicesHtml(choices, id) +
     `<figure class="figure" id="figure-${id}">${panels.map(panelHtml).join("\n")}` +
-    `<figcaption><strong>Figure ${number}.</strong> ${escapeHtml(caption)} <span class="data">${data}${save}</span>${table}</figcaption></figure></section>`
+    `<figcaption><strong>${names.get(id) ?? ""}.</strong> ${escapeHtml(caption)} </figcaption><div class="data">${data}${save}${table}</div></figure></section>`
   );
 }

@@ -1,11 +1,11 @@
 /** The summary: the exchange rate first, then what else the numbers say, in sentences (plain text, not HTML). */
 import type { ExchangeRow } from "../measures.js";
-import { conditions, mean, type ModelRuns, runsAt, testImages } from "./aggregate.js"; // prettier-ignore
+import { conditions, conditionText, mean, type ModelRuns, runsAt, testImages } from "./aggregate.js"; // prettier-ignore
 import { tally } from "./claims.js";
 import { BUDGET_TEXT, equivalentText, exchangeSentence, type ExchangeSeries, intervalText, quotedRow } from "./exchange.js"; // prettier-ignore
 import { fixed, levelText, percent, rounded } from "./html.js";
 import { rankedClasses } from "./sensitivity.js";
-import type { StudyData } from "./study.js";
+import type { RunData, StudyData } from "./study.js";
 
 const top1 = (group: ModelRuns, arm: "noise" | "reduction", level: number) =>
   mean(runsAt(group, arm, level).map(({ row }) => row.top1Last));
@@ -33,6 +33,24 @@ export function answer(series: readonly ExchangeSeries[]): string | null {
     : `${rate} wrong labels cost as much as losing ${low} (${least.model}) to ${high} (${most.model}) of the data.`;
 }
 
+/** What a single run came to. */
+export function runSentences(run: RunData, images: number | null): string[] {
+  const { row, summary, poison } = run;
+  const { ece, epoch } = summary?.last ?? { ece: null, epoch: null };
+  const best = summary?.best ?? null;
+  return [
+    row.top1Last === null
+      ? `${row.model} has not finished training.`
+      : `${row.model} recognises ${percent(row.top1Last)} of the ${images?.toLocaleString("en") ?? ""} test images after ${epoch ?? "its"} epochs.`.replaceAll(
+          "  ",
+          " ",
+        ),
+    best !== null && best.top1 !== null ? `Its best epoch was ${best.epoch ?? "another"}, with ${percent(best.top1)}; the best is chosen on the test images and so flatters.` : "", // prettier-ignore
+    row.arm === "baseline" ? "Trained on all images with the labels as they are." : `Trained with ${conditionText(row)}${poison && row.arm === "noise" ? `: ${poison.changed.toLocaleString("en")} of ${poison.kept.toLocaleString("en")} labels are really wrong (${percent(poison.effectiveRate)})` : ""}.`, // prettier-ignore
+    ece === null ? "" : `Confidence and accuracy lie ${percent(ece)} apart (expected calibration error).`, // prettier-ignore
+  ].filter((sentence) => sentence !== "");
+}
+
 /** How the answer is to be read: interval, noise level, budget. */
 export function answerNote(series: readonly ExchangeSeries[]): string | null {
   const [first] = series;
@@ -42,7 +60,9 @@ export function answerNote(series: readonly ExchangeSeries[]): string | null {
   const single = series.length === 1 && interval !== null;
   return (
     `At a noise level of ${levelText(row.noiseLevel)}` +
-    (single ? ` (95 % interval ${interval}${row.interval === "bootstrap" ? ", one training draw" : ""})` : "") + // prettier-ignore
+    (single
+      ? ` (95 % interval ${interval}${row.interval === "bootstrap" ? ", one training draw" : ""})`
+      : "") + // prettier-ignore
     `; the smaller training sets were ${BUDGET_TEXT[first.budget]}.`
   );
 }
@@ -81,7 +101,34 @@ function markedSentence(study: StudyData): string | null {
   if (cells.length === 0) return null;
   const worse = cells.filter((row) => row.marked && row.impact! > 0).length;
   const better = cells.filter((row) => row.marked && row.impact! < 0).length;
-  return `Of ${cells.length} pairs of class and level, noise harmed significantly more than losing the data in ${worse} and significantly less in ${better}.`;
+  return `Of ${cells.length} pairs of class and level, noise harmed significantly more than losing the data in ${worse} and significantly less in ${better} (false discovery rate 5 % per model).`;
+}
+
+/** Up to so many models have a sentence each. */
+const MAX_SENTENCES = 2;
+
+/** "45.5 to 63.7 %" of several values. */
+function rangeText(values: readonly number[]): string {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  return `${percent(low).replace(/\u00a0%$/, "")} to ${percent(high)}`;
+}
+
+function accuracySentences(groups: readonly ModelRuns[]): (string | null)[] {
+  const levels = groups.map((group) => group.levels.noise.at(-1));
+  const [level] = levels;
+  const known = groups.flatMap((group) => {
+    const clean = top1(group, "noise", 0);
+    const noisy = level === undefined ? null : top1(group, "noise", level);
+    return clean === null || noisy === null ? [] : [{ group, clean, noisy }];
+  });
+  const alike = levels.every((one) => one === level) && known.length === groups.length; // prettier-ignore
+  if (groups.length <= MAX_SENTENCES || level === undefined || !alike)
+    return groups.map(accuracySentence);
+  const reduced = groups.map((group) => top1(group, "reduction", level)).filter((v) => v !== null); // prettier-ignore
+  const other = reduced.length === groups.length ? `; with as many images removed instead it is ${rangeText(reduced)}` : ""; // prettier-ignore
+  return [
+    `At ${levelText(level)} noise the accuracy of the ${groups.length} models goes from ${rangeText(known.map((k) => k.clean))} to ${rangeText(known.map((k) => k.noisy))}${other}.`,
+  ];
 }
 
 /** The findings beside the answer, each a sentence. */
@@ -91,7 +138,7 @@ export function findings(
 ): string[] {
   const { claims } = study.measures;
   const sentences = [
-    ...groups.map(accuracySentence),
+    ...accuracySentences(groups),
     classSentence(study),
     markedSentence(study),
     claims.some(({ verdict }) => verdict !== "not tested") ? `Of the published claims: ${tally(claims)}.` : null, // prettier-ignore
@@ -109,10 +156,10 @@ export function caution(groups: readonly ModelRuns[]): string | null {
   const least = Math.min(...counts);
   const draws =
     least <= 1
-      ? "Every number rests on one training draw: another seed would shift it."
+      ? `${Math.max(...counts) === 1 ? "Every number rests" : "Some numbers rest"} on one training draw: another seed would shift ${Math.max(...counts) === 1 ? "it" : "them"}.`
       : `Numbers are means of ${least === Math.max(...counts) ? least : `${least} or more`} seeds.`;
   if (n === null || clean === null) return draws;
   // Normal approximation of the binomial; a statement of size, not a test.
   const half = 1.96 * Math.sqrt((clean * (1 - clean)) / n);
-  return `${draws} With ${n.toLocaleString("en")} test images one network's accuracy near ${percent(clean, 0)} is known to about ±${fixed(100 * half, 1)} points, a class's to about ±${fixed(100 * half * Math.sqrt(group.classes.length), 0)}.`;
+  return `${draws} With ${n.toLocaleString("en")} test images one network's accuracy near ${percent(clean, 0)} is known to about ±${fixed(100 * half, 1)} points and a class's to about ±${fixed(100 * half * Math.sqrt(group.classes.length), 0)} points.`;
 }

@@ -27,6 +27,24 @@ export interface HeatmapSpec {
   readonly width?: number;
 }
 
+/**
+ * Rows of a heatmap: in the data's order, or, where they are too many to be found by name, by their mean value, the
+ * largest first.
+ */
+export function rowOrder(
+  values: readonly (readonly (number | null)[])[],
+): number[] {
+  const order = values.map((_, r) => r);
+  if (values.length <= MAX_LABELLED) return order;
+  const means = values.map((row) => {
+    const known = row.filter((value) => value !== null);
+    return known.length === 0
+      ? -Infinity
+      : known.reduce((a, b) => a + b, 0) / known.length;
+  });
+  return order.sort((a, b) => means[b]! - means[a]!);
+}
+
 /** A strip of a scale and its texts at even distances. */
 export function legendMarkup(
   scale: HeatmapSpec["scale"],

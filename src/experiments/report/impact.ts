@@ -3,7 +3,7 @@ import { impactCsv } from "../measure-tables.js";
 import type { ImpactRow } from "../measures.js";
 import type { ModelRuns } from "./aggregate.js";
 import type { Figure } from "./figure.js";
-import { heatmap } from "./grid.js";
+import { heatmap, MAX_LABELLED, rowOrder } from "./grid.js";
 import { fixed, levelText, signed, slug } from "./html.js";
 import { CHART_WIDTH } from "./svg.js";
 
@@ -26,7 +26,7 @@ export function impactNote(row: ImpactRow): string {
     row.ciLow === null || row.ciHigh === null
       ? "no interval"
       : `95 % interval ${signed(row.ciLow, 2)} to ${signed(row.ciHigh, 2)}${row.interval === "bootstrap" ? ", one training draw" : ""}`;
-  const marked = row.marked ? "; differs from 0 (•)" : "";
+  const marked = row.marked ? "; differs from 0" : "";
   return (
     `${where}: index ${signed(row.impact, 2)} (${interval}; n = ${row.seeds} ${row.seeds === 1 ? "seed" : "seeds"})${marked}; ` +
     `TPR clean ${fixed(row.tpr0, 2)}, noise ${fixed(row.tprNoise, 2)}, reduction ${fixed(row.tprReduction, 2)}`
@@ -53,12 +53,13 @@ function impactMap(
   width: number,
 ) {
   const { levels, at } = impactOf(group, rows);
-  const cells = group.classes.map((name) =>
-    levels.map((level) => at(name, level)),
-  );
+  const all = group.classes.map((name) => levels.map((level) => at(name, level))); // prettier-ignore
+  const order = rowOrder(all.map((row) => row.map((cell) => cell?.impact ?? null))); // prettier-ignore
+  const names = order.map((c) => group.classes[c]!);
+  const cells = order.map((c) => all[c]!);
   const more = scale.beyond ? " +" : "";
   return heatmap({
-    rows: group.classes,
+    rows: names,
     columns: levels.map(levelText),
     values: cells.map((row) => row.map((cell) => cell?.impact ?? null)),
     marks: cells.map((row) => row.map((cell) => cell?.marked ?? false)),
@@ -66,7 +67,7 @@ function impactMap(
       row.map((cell, l) =>
         cell
           ? impactNote(cell)
-          : `${group.classes[c]!}, ${levelText(levels[l]!)}: not measured`,
+          : `${names[c]!}, ${levelText(levels[l]!)}: not measured`,
       ),
     ),
     scale: "index",
@@ -110,10 +111,11 @@ export function impactFigure(
       "Impact Index = TPRd_norm − TPRn_norm at the same level: what a wrong label costs a class beyond what a missing " +
       "image costs it. Orange, positive: noise harmed the class more than losing the data. Blue, negative: losing the " +
       `data harmed it more. Hatched: no value, because the clean run recognises no image of the class. n = ${n} ${most === 1 ? "seed" : "seeds"}. ` +
-      "A dot marks cells that differ from 0 at a false discovery rate of 5 % per model (Benjamini–Hochberg)." +
+      "Underlined (or dotted, where cells are small): cells that differ from 0 at a false discovery rate of 5 % per model (Benjamini–Hochberg)." +
       (bootstrap
         ? " With fewer than three seeds the test is over test images, for one training draw."
-        : ""),
+        : "") +
+      (shown[0]!.classes.length > MAX_LABELLED ? " Classes by their mean index." : ""), // prettier-ignore
     csv: impactCsv(rows),
   };
 }

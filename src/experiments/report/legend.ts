@@ -1,7 +1,7 @@
 /** Legends inside drawings, so that a figure's file stands alone. */
 import type { ModelRuns } from "./aggregate.js";
 import { modelColor } from "./palette.js";
-import { element, markerData, shorten, text, textWidth } from "./svg.js";
+import { markers, shorten, text, textWidth } from "./svg.js";
 
 /** Markers and names of models in rows of at most `width`; with the height that the rows take. */
 export function modelLegend(
@@ -30,10 +30,5 @@ export function modelMarkers(
   points: readonly (readonly [number, number])[],
   radius?: number,
 ): string {
-  return points.length === 0
-    ? ""
-    : element("path", {
-        d: markerData(index, points, radius),
-        fill: modelColor(index),
-      });
+  return markers(index, points, modelColor(index), radius);
 }

@@ -13,7 +13,7 @@ import type { Chart } from "./figure.js";
 import { levelText } from "./html.js";
 import { levelColor } from "./palette.js";
 import type { RunData } from "./study.js";
-import { chart, element, frame, lineData, markerData, spread, stroke, text } from "./svg.js"; // prettier-ignore
+import { chart, frame, lineData, markers, spread, stroke, text } from "./svg.js"; // prettier-ignore
 
 export interface EpochPoint {
   epoch: number;
@@ -116,16 +116,16 @@ export function linesChart(
       stroke(singles, color(line), averaged ? { "stroke-width": 1, opacity: "0.35" } : {}) + // prettier-ignore
       (averaged ? stroke(lineData(at(line.mean!)), color(line)) : "") +
       // A single evaluation is a point, which a line does not show.
-      element("path", { d: markerData(0, line.seeds.filter(({ points }) => points.length === 1).flatMap(({ points }) => at(points)), 3), fill: color(line) }) // prettier-ignore
+      markers(0, line.seeds.filter(({ points }) => points.length === 1).flatMap(({ points }) => at(points)), color(line), 3) // prettier-ignore
     );
   });
   const ends = lines.map((line) =>
     space.y(
-      scale *
-        mean(line.seeds.map(({ points }) => points.at(-1)!.value))!,
+      scale * mean(line.seeds.map(({ points }) => points.at(-1)!.value))!,
     ),
   );
-  const labels = spread(ends, 14, space.top, space.bottom).map((y, i) =>
+  const labels = spread(ends, 14, space.top, space.bottom).map(
+    (y, i) =>
     text(space.right + 6, y + 4, lines[i]!.label, { fill: color(lines[i]!), "font-weight": 600 }), // prettier-ignore
   );
   return chart(

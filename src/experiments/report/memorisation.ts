@@ -1,10 +1,10 @@
 /** Memorisation: what the networks predict for the training images that they were lied to about. */
 import { type Cell, writeCsv } from "../csv.js";
-import { armConditions, drawsText, type ModelRuns } from "./aggregate.js";
+import { armConditions, type ModelRuns } from "./aggregate.js";
 import type { Figure } from "./figure.js";
 import { levelText, percent, slug } from "./html.js";
 import type { MemorisationFacts } from "./study.js";
-import { chart, element, frame, text } from "./svg.js";
+import { chart, CHART_WIDTH, element, frame, text } from "./svg.js";
 
 interface Split extends MemorisationFacts {
   level: number;
@@ -39,17 +39,17 @@ const PARTS = [
 
 function splitChart(group: ModelRuns, splits: readonly Split[]): string {
   const rowHeight = 26;
-  const width = 420;
+  const width = CHART_WIDTH;
   const space = frame({
     width,
     height: 42 + splits.length * rowHeight + 40,
     top: 34,
     left: 54,
     right: 14,
-    x: { domain: [0, 100], label: "poisoned training images predicted as (%)" },
+    x: { domain: [0, 100], label: "poisoned images predicted as (%)" },
     y: { domain: [0, 1], ticks: [], label: "" },
   });
-  const legend = PARTS.map(({ name, fill }, i) => element("rect", { x: 54 + 122 * i, y: 8, width: 11, height: 11, fill }) + text(70 + 122 * i, 18, name)); // prettier-ignore
+  const legend = PARTS.map(({ name, fill }, i) => element("rect", { x: [54, 170, 250][i], y: 8, width: 11, height: 11, fill }) + text([70, 186, 266][i]!, 18, name)); // prettier-ignore
   const bars = splits.map((split, r) => {
     const y = 38 + r * rowHeight;
     let from = 0;
@@ -78,7 +78,8 @@ export function memorisationFigure(
     .map((group) => ({ group, splits: splitsOf(group) }))
     .filter(({ splits }) => splits.length > 0);
   if (shown.length === 0) return null;
-  const rows = shown.flatMap(({ group, splits }) =>
+  const rows = shown.flatMap(
+    ({ group, splits }) =>
     splits.map((s): Cell[] => [group.model, s.level, s.seeds, s.poisoned, s.asTrue, s.asGiven, s.asOther, s.clean, s.cleanCorrect]), // prettier-ignore
   );
   return {
@@ -97,7 +98,7 @@ export function memorisationFigure(
     caption:
       "What the network predicts for its own training images whose given label is wrong, without augmentation: the class " +
       "that they really show, the wrong one that they were given, or another. The share of “the lie” is what it learned by " +
-      `heart. Counts are sums over the seeds (${drawsText(groups)}).`,
+      "heart. Counts are summed over the seeds.",
     csv: writeCsv(
       ["model", "noise_level", "seeds", "poisoned", "as_true", "as_given", "as_other", "clean", "clean_correct"], // prettier-ignore
       rows,

@@ -1,16 +1,21 @@
 /** What the report could not show, because it was not trained, did not end, or left no file. */
 import { escapeHtml } from "./html.js";
-import type { StudyData } from "./study.js";
+import type { RunData, StudyData } from "./study.js";
 
 const STATE_TEXT: Readonly<Partial<Record<string, string>>> = {
   pending: "not started yet",
   running: "running, or stopped before the end",
+  unfinished: "running, or stopped before the end",
   failed: "failed",
   diverged: "diverged: the loss became infinite or no number",
 };
 
 /** Names listed in full; more are counted. */
 const LISTED = 8;
+
+function nameOf({ row }: RunData): string {
+  return row.run === "." ? "this run" : row.run.replace(/^runs\//, "");
+}
 
 /** A list of names, cut where it is long. */
 function listText(names: readonly string[]): string {
@@ -19,27 +24,23 @@ function listText(names: readonly string[]): string {
 }
 
 /** Everything missing, in words. */
-export function missingItems(study: StudyData): string[] {
-  const items: string[] = [];
-  const open = study.jobs.filter(({ state }) => state !== "done");
-  for (const state of new Set(open.map((job) => job.state))) {
-    const jobs = open.filter((job) => job.state === state);
-    const count = `${jobs.length} ${jobs.length === 1 ? "run" : "runs"} ${STATE_TEXT[state] ?? state}`;
-    const errors = jobs.filter(({ error }) => error !== null);
-    if (errors.length === 0) items.push(`${count}: ${listText(jobs.map(({ id }) => id))}`); // prettier-ignore
-    else for (const job of jobs) items.push(`${job.id} ${state}: ${job.error ?? "no reason recorded"}`); // prettier-ignore
-  }
-  if (study.kind === "sweep" && study.jobs.length === 0)
-    items.push("sweep.json is missing: runs that were planned and never started are unknown"); // prettier-ignore
-  const known = new Set(open.map(({ id }) => id));
-  for (const run of study.runs) {
-    const name = run.row.run.replace(/^runs\//, "");
-    const { status } = run.row;
-    const listed = [...known].some((id) => name.startsWith(id));
-    if (status !== "done" && !listed) items.push(`${name || run.row.model}: ${STATE_TEXT[status] ?? status}`); // prettier-ignore
-    if (run.missing.length > 0) items.push(`${name}: no ${run.missing.join(", ")}`); // prettier-ignore
-  }
-  return items;
+export function missingItems({ runs, problems }: StudyData): string[] {
+  const open = runs.filter(({ row }) => row.status !== "done");
+  const states = [...new Set(open.map(({ row }) => row.status))];
+  const byState = states.flatMap((state) => {
+    const own = open.filter(({ row }) => row.status === state);
+    const what = STATE_TEXT[state] ?? state;
+    const silent = own.filter(({ error }) => error === null);
+    const count = `${silent.length} ${silent.length === 1 ? "run" : "runs"} ${what}`;
+    return [
+      ...own.filter(({ error }) => error !== null).map((run) => `${nameOf(run)} ${what}: ${run.error}`), // prettier-ignore
+      ...(silent.length > 0 ? [`${count}: ${listText(silent.map(nameOf))}`] : []), // prettier-ignore
+    ];
+  });
+  const files = runs
+    .filter(({ missing }) => missing.length > 0)
+    .map((run) => `${nameOf(run)} has no ${run.missing.join(", ")}`);
+  return [...byState, ...files, ...problems];
 }
 
 export function missingHtml(study: StudyData): string {

@@ -1,40 +1,20 @@
 /** Reads what a report is made from: a sweep folder or the folder of a single run. Node and Deno only. */
-import { readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { UserError } from "../../errors.js";
-import type { ClaimResult } from "../claims.js";
+import { parseObject } from "../json.js";
+import { readFailure, readSweep, readText } from "../node-sweep-folder.js";
+import { readTables, type SweepTables } from "../node-tables.js";
+import type { ResultRow } from "../tables.js";
 import {
-  parseExchange,
-  parseImpact,
-  parseSensitivity,
-} from "../measure-tables.js";
-import type { Concordance } from "../measures.js";
-import { parseResults, type ResultRow } from "../tables.js";
-import {
-  type Measures,
   noMeasures,
-  parseJson,
-  parseObject,
   parseRun,
   parseSummary,
-  parseSweep,
   RUN_FILES,
   type RunData,
   type RunTexts,
   rowOfRun,
   type StudyData,
 } from "./study.js";
-
-/** The text of a file, or null where there is none. */
-async function readText(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR") return null;
-    throw error;
-  }
-}
 
 async function readTexts(folder: string): Promise<RunTexts> {
   const texts: RunTexts = {};
@@ -45,64 +25,46 @@ async function readTexts(folder: string): Promise<RunTexts> {
   return texts;
 }
 
+/** A row with its files. Those of a run that did not end are not looked at: it is trained again anyway. */
 async function readRun(sweepDir: string, row: ResultRow): Promise<RunData> {
-  // A row without a folder is a job that left none.
-  if (row.run === "") return parseRun(row, {}, sweepDir);
   const folder = join(sweepDir, row.run);
-  return parseRun(row, await readTexts(folder), folder);
+  const texts = await readTexts(folder);
+  const ended = texts["summary.json"] !== undefined;
+  const failure = ended ? null : await readFailure(folder);
+  try {
+    const run = parseRun(row, ended ? texts : {}, folder);
+    return { ...run, error: failure?.error ?? null };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(
+      `${error.message}; remove ${folder} and continue the sweep to train it again`,
+    );
+  }
 }
 
-async function readMeasures(folder: string): Promise<Measures> {
-  const read = async <T>(
-    file: string,
-    parse: (text: string, name: string) => T,
-    otherwise: T,
-  ): Promise<T> => {
-    const path = join(folder, file);
-    const text = await readText(path);
-    return text === null ? otherwise : parse(text, path);
-  };
-  return {
-    impact: await read("impact.csv", parseImpact, noMeasures.impact),
-    exchange: await read("exchange.csv", parseExchange, noMeasures.exchange),
-    sensitivity: await read("sensitivity.csv", parseSensitivity, noMeasures.sensitivity), // prettier-ignore
-    concordance: await read(
-      "concordance.json",
-      (text, name) => parseObject(text, name) as unknown as Concordance,
-      noMeasures.concordance,
-    ),
-    claims: await read(
-      "claims.json",
-      (text, name) => {
-        const claims = parseJson(text, name);
-        if (!Array.isArray(claims))
-          throw new UserError(`${name}: holds no list of claims`);
-        return claims as ClaimResult[];
-      },
-      noMeasures.claims,
-    ),
-  };
-}
-
-async function readSweep(
+/** A sweep from its tables and its run folders. */
+async function readSweepStudy(
   folder: string,
-  resultsText: string,
+  tables: SweepTables,
 ): Promise<StudyData> {
-  const sweepFile = join(folder, "sweep.json");
-  const sweepText = await readText(sweepFile);
-  const sweep = sweepText === null ? null : parseSweep(sweepText, sweepFile);
-  const rows = parseResults(resultsText, join(folder, "results.csv"));
+  const sweep = await readSweep(folder);
+  const runs: RunData[] = [];
+  for (const row of tables.results) runs.push(await readRun(folder, row));
+  const { impact, exchange, sensitivity, concordance, claims } = tables;
   return {
     kind: "sweep",
     name: sweep?.name ?? basename(resolve(folder)),
     createdWith: sweep?.createdWith ?? null,
-    runs: await Promise.all(rows.map((row) => readRun(folder, row))),
-    jobs: sweep?.jobs ?? [],
-    measures: await readMeasures(folder),
+    runs,
+    measures: { impact, exchange, sensitivity, concordance, claims },
+    problems: [
+      ...(sweep ? [] : ["sweep.json is missing: runs that were planned and never started are unknown"]), // prettier-ignore
+      ...tables.problems,
+    ],
   };
 }
 
-async function readSingleRun(
+async function readRunStudy(
   folder: string,
   configText: string,
 ): Promise<StudyData> {
@@ -110,27 +72,38 @@ async function readSingleRun(
   const texts = await readTexts(folder);
   const summaryText = texts["summary.json"];
   const summary = summaryText === undefined ? null : parseSummary(summaryText, join(folder, "summary.json")); // prettier-ignore
-  const version = config.version;
+  const { version } = config;
   return {
     kind: "run",
     name: basename(resolve(folder)),
     createdWith: typeof version === "string" ? `tarnish ${version}` : null,
     runs: [parseRun(rowOfRun(config, summary), texts, folder)],
-    jobs: [],
     measures: noMeasures,
+    problems: [],
   };
 }
 
 /**
- * Reads a sweep folder (its tables as they stand) or a run folder.
+ * Reads a sweep folder or a run folder; a run that did not end has what it left behind.
+ * @param tables the sweep's tables or what makes them: by default from the run folders, without writing them
  * @throws UserError where the folder is neither, and naming the file where one is damaged
  */
-export async function readStudy(folder: string): Promise<StudyData> {
-  const results = await readText(join(folder, "results.csv"));
-  if (results !== null) return readSweep(folder, results);
+export async function readStudy(
+  folder: string,
+  tables: SweepTables | ((folder: string) => Promise<SweepTables>) = readTables,
+): Promise<StudyData> {
   const config = await readText(join(folder, "config.json"));
-  if (config !== null) return readSingleRun(folder, config);
-  throw new UserError(
-    `${folder}: neither a sweep folder (no results.csv) nor a run folder (no config.json); make one with: tarnish sweep, or tarnish train`,
+  if (config !== null) return readRunStudy(folder, config);
+  const marks = [
+    await readText(join(folder, "sweep.json")),
+    await readText(join(folder, "results.csv")),
+  ];
+  if (marks.every((text) => text === null))
+    throw new UserError(
+      `${folder}: neither a sweep folder (no sweep.json, no results.csv) nor a run folder (no config.json); make one with: tarnish sweep, or tarnish train`,
+    );
+  return readSweepStudy(
+    folder,
+    typeof tables === "function" ? await tables(folder) : tables,
   );
 }

@@ -1,13 +1,25 @@
 /** Writes a report: index.html, and every figure as .svg with its data as .csv. Node and Deno only. */
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { requireOwnFolder, writeFileAtomic, writeFolder } from "../node-files.js";
+import {
+  requireOwnFolder,
+  writeFileAtomic,
+  writeFolder,
+} from "../node-files.js";
+import { readTables, rebuildTables, type SweepTables } from "../node-tables.js";
 import { byModel } from "./aggregate.js";
 import { type Figure, standaloneSvg } from "./figure.js";
 import { readStudy } from "./node-read.js";
 import { slug } from "./html.js";
 import { buildSections, renderPage, type Section } from "./page.js";
 import { resolveLight } from "./palette.js";
+
+export interface ReportOptions {
+  /** Folder of the report; by default `report` in the folder itself. */
+  readonly out?: string | undefined;
+  /** The sweep's tables, where they have just been made. */
+  readonly tables?: SweepTables | undefined;
+}
 
 /** Paths of a written report. */
 export interface WrittenReport {
@@ -61,25 +73,28 @@ function filesOf(sections: readonly Section[]): Record<string, string> {
 }
 
 /**
- * The report of a sweep or run folder. An earlier report in the same place is replaced as a whole; nothing is written
- * where the folder cannot be read.
- * @param out folder of the report; by default `report` in the folder itself
+ * The report of a sweep or run folder. An earlier report in the same place is replaced as a whole; where the folder
+ * cannot be read, none is written. Without `out` the sweep's tables are made anew as well.
  * @throws UserError as readStudy
  */
 export async function writeReport(
   folder: string,
-  out = join(folder, "report"),
+  { out, tables }: ReportOptions = {},
 ): Promise<WrittenReport> {
-  const study = await readStudy(folder);
+  const study = await readStudy(
+    folder,
+    tables ?? (out ? readTables : rebuildTables),
+  );
   const groups = byModel(study);
   const sections = buildSections(study, groups);
   const files = filesOf(sections);
-  const figures = join(out, "figures");
-  await requireOwnFolder(out, "index.html", "report folder");
+  const place = out ?? join(folder, "report");
+  const figures = join(place, "figures");
+  await requireOwnFolder(place, "index.html", "report folder");
   await rm(figures, { recursive: true, force: true });
-  await mkdir(out, { recursive: true });
+  await mkdir(place, { recursive: true });
   await writeFolder(figures, files);
-  const page = join(out, "index.html");
+  const page = join(place, "index.html");
   await writeFileAtomic(page, renderPage(study, groups, sections));
   return { page, figures: Object.keys(files).map((name) => join(figures, name)) }; // prettier-ignore
 }

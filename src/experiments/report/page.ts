@@ -1,7 +1,7 @@
 /** The report: one self-contained HTML page from the files of a sweep or of a run. */
 import { accuracyFigure } from "./accuracy.js";
 import { accuracyTable } from "./accuracy-table.js";
-import { byModel, type ModelRuns } from "./aggregate.js";
+import { byModel, type ModelRuns, testImages } from "./aggregate.js";
 import { calibrationFigure } from "./calibration.js";
 import { cellsMarkup } from "./cells.js";
 import { claimsHtml } from "./claims.js";
@@ -12,8 +12,14 @@ import { pageScript } from "./client.js";
 import { confusionFigure } from "./confusion.js";
 import { exchangeFigure, exchangeSeries, exchangeTable } from "./exchange.js";
 import { type Choice, choicesHtml, type Figure, modelChoice } from "./figure.js"; // prettier-ignore
-import { figureHtml } from "./figure-html.js";
-import { answer, answerNote, caution, findings } from "./findings.js";
+import { figureHtml, figureNames } from "./figure-html.js";
+import {
+  answer,
+  answerNote,
+  caution,
+  findings,
+  runSentences,
+} from "./findings.js";
 import { escapeHtml } from "./html.js";
 import { impactFigure } from "./impact.js";
 import { learningFigure } from "./learning.js";
@@ -37,8 +43,9 @@ export interface Section {
   readonly intro: string;
   readonly choices: readonly Choice[];
   readonly figures: readonly Figure[];
-  /** Markup before the figures: a table. */
+  /** Markup before and after the figures: tables. */
   readonly before: string;
+  readonly after: string;
 }
 
 function closeUp(study: StudyData, groups: readonly ModelRuns[]): Section {
@@ -53,6 +60,7 @@ function closeUp(study: StudyData, groups: readonly ModelRuns[]): Section {
       ...modelChoice(shown),
     ],
     before: "",
+    after: "",
     figures: [
       classTable(shown, rows),
       readOffFigure(shown, rows),
@@ -67,18 +75,21 @@ export function buildSections(
   groups: readonly ModelRuns[],
 ): Section[] {
   const { measures } = study;
+  // By level: of a single run there is but one.
+  const levels = study.kind === "sweep" ? groups : [];
   const series = exchangeSeries(groups, measures.exchange);
   const section = (
     id: string,
     title: string,
     figures: readonly (Figure | null)[],
-    more: Partial<Pick<Section, "intro" | "before">> = {},
+    more: Partial<Pick<Section, "before" | "after">> = {},
   ): Section => ({
     id,
     title,
     intro: "",
     choices: [],
     before: "",
+    after: "",
     ...more,
     figures: figures.filter((figure) => figure !== null),
   });
@@ -89,8 +100,8 @@ export function buildSections(
     section(
       "accuracies",
       "Accuracy",
-      [accuracyFigure(groups), volumeFigure(groups)],
-      { before: accuracyTable(groups) },
+      [accuracyFigure(levels), volumeFigure(levels)],
+      { after: accuracyTable(groups) },
     ),
     section("training", "Training", [
       learningFigure(groups),
@@ -100,21 +111,21 @@ export function buildSections(
     section("classes", "Class by class", [
       impactFigure(groups, measures.impact),
       sensitivityFigure(groups, measures.sensitivity, measures.concordance),
-      tprFigure(groups),
+      tprFigure(levels),
       runRatesFigure(study, groups),
     ]),
     closeUp(study, groups),
     section("mistakes", "Mistakes", [
       confusionFigure(groups),
       memorisationFigure(groups),
-      calibrationFigure(groups),
+      calibrationFigure(levels),
     ]),
-  ].filter(({ figures }) => figures.length > 0);
+  ].filter(({ figures, after }) => figures.length > 0 || after !== "");
 }
 
-function sectionHtml(section: Section, numbers: ReadonlyMap<string, number>) {
+function sectionHtml(section: Section, names: ReadonlyMap<string, string>) {
   const own = section.choices.length > 0;
-  const figures = section.figures.map((figure) => figureHtml(figure, numbers, own)); // prettier-ignore
+  const figures = section.figures.map((figure) => figureHtml(figure, names, own)); // prettier-ignore
   const [first] = section.choices;
   const heading =
     own && first
@@ -126,6 +137,7 @@ function sectionHtml(section: Section, numbers: ReadonlyMap<string, number>) {
     choicesHtml(section.choices, section.id) +
     section.before +
     figures.join("\n") +
+    section.after +
     `</section>`
   );
 }
@@ -142,16 +154,22 @@ function headerHtml(
   name: string,
 ): string {
   const series = exchangeSeries(groups, study.measures.exchange);
-  const planned = Math.max(study.jobs.length, study.runs.length);
   const done = study.runs.filter(({ row }) => row.status === "done").length;
   const paragraph = (text: string | null, kind: string) =>
     text === null ? "" : `<p class="${kind}">${escapeHtml(text)}</p>`;
-  const list = findings(study, groups).map((sentence) => `<li>${escapeHtml(sentence)}</li>`); // prettier-ignore
-  const count = study.kind === "run" ? `one run, ${done === 1 ? "finished" : "not finished"}` : `${done} of ${planned} runs finished`; // prettier-ignore
+  const [run] = study.runs;
+  const [lead, ...rest] =
+    study.kind === "run" && run
+      ? runSentences(run, groups[0] ? testImages(groups[0]) : null)
+      : [answer(series), ...findings(study, groups)];
+  const list = rest
+    .filter((sentence) => sentence !== null)
+    .map((sentence) => `<li>${escapeHtml(sentence)}</li>`); // prettier-ignore
+  const count = study.kind === "run" ? `one run, ${done === 1 ? "finished" : "not finished"}` : `${done} of ${study.runs.length} runs finished`; // prettier-ignore
   return (
     `<p class="kicker">${escapeHtml(groups.map(({ model }) => model).join(", "))} · ${count}</p>` +
     `<h1>${escapeHtml(name)}</h1>` +
-    paragraph(answer(series), "answer") +
+    paragraph(lead ?? null, "answer") +
     paragraph(answerNote(series), "note") +
     (list.length > 0 ? `<ul class="findings">${list.join("")}</ul>` : "") +
     paragraph(caution(groups), "note") +
@@ -167,9 +185,7 @@ export function renderPage(
 ): string {
   const name =
     study.kind === "run" ? `Run ${study.name}` : `${title(study.name)}: what dirty labels cost`; // prettier-ignore
-  const numbers = new Map(
-    sections.flatMap(({ figures }) => figures).map(({ id }, i) => [id, i + 1]),
-  );
+  const names = figureNames(sections.flatMap(({ figures }) => figures));
   const claims = claimsHtml(study.measures.claims);
   const links = [
     ...sections,
@@ -193,7 +209,7 @@ ${headerHtml(study, groups, name)}
 <nav aria-label="Contents"><ul>${links.join("")}</ul><button type="button" id="theme" hidden>Dark page</button></nav>
 </header>
 <main id="content" tabindex="-1">
-${sections.map((section) => sectionHtml(section, numbers)).join("\n")}
+${sections.map((section) => sectionHtml(section, names)).join("\n")}
 ${claims}
 ${provenanceHtml(study, groups)}
 ${TERMS}

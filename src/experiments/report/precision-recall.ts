@@ -48,7 +48,9 @@ function averagePrecision(
     runs.map((run) =>
       mean(
         (run.perClass ?? [])
-          .filter((row) => row.support > 0 && (index === null || row.index === index)) // prettier-ignore
+          .filter(
+            (row) => row.support > 0 && (index === null || row.index === index),
+          ) // prettier-ignore
           .map((row) => row.ap),
       ),
     ),
@@ -100,7 +102,13 @@ function armChart(group: ModelRuns, arm: LevelArm, prefix: string): Chart[] {
         space.axes +
           head +
           options
-            .map((index, k) => variant("class", k, curveMarkup(space, group, arm, all, index, steps))) // prettier-ignore
+            .map((index, k) =>
+              variant(
+                "class",
+                k,
+                curveMarkup(space, group, arm, all, index, steps),
+              ),
+            ) // prettier-ignore
             .join(""),
       ),
     },

@@ -1,8 +1,5 @@
 /** Settings and provenance: what every run was trained with, on what, and how to make it again. */
-import {
-  conditionText,
-  type ModelRuns,
-} from "./aggregate.js";
+import { conditionText, type ModelRuns } from "./aggregate.js";
 import { trainCommand } from "./commands.js";
 import { escapeHtml, tableHtml } from "./html.js";
 import { type RunData, type StudyData } from "./study.js";
@@ -20,7 +17,10 @@ function distinct(values: readonly (string | null | undefined)[]): string {
 }
 
 /** What stands first: the facts that make two studies comparable. */
-function facts(study: StudyData, groups: readonly ModelRuns[]): [string, string][] {
+function facts(
+  study: StudyData,
+  groups: readonly ModelRuns[],
+): [string, string][] {
   const runs = groups.flatMap((group) => group.runs);
   const config = (key: string) => runs.map(({ config }) => (config?.[key] === undefined ? null : valueText(config[key]))); // prettier-ignore
   const seeds = [...new Set(runs.map(({ row }) => row.seed))].sort((a, b) => a - b); // prettier-ignore

@@ -2,10 +2,10 @@
 import type { ImpactRow } from "../measures.js";
 import type { ModelRuns } from "./aggregate.js";
 import { type Figure, variant } from "./figure.js";
-import { levelText, signed, slug } from "./html.js";
+import { fixed, levelText, signed, slug } from "./html.js";
 import { impactOf } from "./impact.js";
 import { armColor } from "./palette.js";
-import { chart, element, type Frame, frame, lineData, markerData, spread, stroke, text } from "./svg.js"; // prettier-ignore
+import { chart, type Frame, frame, lineData, markers, spread, stroke, text } from "./svg.js"; // prettier-ignore
 
 /** Rates beyond this are drawn at the edge: a class that the clean run barely knows would flatten every other. */
 const HIGHEST = 1.6;
@@ -27,7 +27,7 @@ function classMarkup(space: Frame, rows: readonly ImpactRow[]): string {
     return text((space.left + space.right) / 2, (space.top + space.bottom) / 2, "no value: the clean run recognises no image of the class", { "text-anchor": "middle", fill: "var(--muted)" }); // prettier-ignore
   const arm = (name: "noise" | "reduction", key: "tprnNorm" | "tprdNorm") => {
     const at = [[space.x(0), space.y(1)] as const, ...rows.map((r) => [space.x(100 * r.level), space.y(clip(r[key]!))] as const)]; // prettier-ignore
-    return stroke(lineData(at), armColor(name)) + element("path", { d: markerData(0, at.slice(1), 3.4), fill: armColor(name) }); // prettier-ignore
+    return stroke(lineData(at), armColor(name)) + markers(0, at.slice(1), armColor(name), 3.4); // prettier-ignore
   };
   const x = space.x(100 * row.level);
   const [yn, yd] = [space.y(clip(row.tprnNorm!)), space.y(clip(row.tprdNorm!))];
@@ -40,19 +40,15 @@ function classMarkup(space: Frame, rows: readonly ImpactRow[]): string {
   const labels =
     text(labelX, ends[0]! + 4, "TPRn_norm (noise)", { fill: armColor("noise"), "font-weight": 600 }) + // prettier-ignore
     text(labelX, ends[1]! + 4, "TPRd_norm (reduction)", { fill: armColor("reduction"), "font-weight": 600 }); // prettier-ignore
-  const y = `Y = 1 − TPRn_norm = ${signed(1 - row.tprnNorm!, 2)}`;
-  const d = `X = 1 − TPRd_norm = ${signed(1 - row.tprdNorm!, 2)}`;
-  const words = [`at ${levelText(row.level)}:`, y, d, `index Y − X = ${signed(row.impact, 2)}`]; // prettier-ignore
+  const y = `Y = 1 − TPRn_norm = ${fixed(1 - row.tprnNorm!, 2)}`;
+  const d = `X = 1 − TPRd_norm = ${fixed(1 - row.tprdNorm!, 2)}`;
+  const words = `At ${levelText(row.level)}: ${y}, ${d}; index Y − X = ${signed(row.impact, 2)}`;
   return (
     arm("noise", "tprnNorm") +
     arm("reduction", "tprdNorm") +
     bracket +
     labels +
-    words
-      .map((line, i) =>
-        text(labelX, space.height - 96 + 17 * i, line, i === 3 ? { "font-weight": 600 } : {}), // prettier-ignore
-      )
-      .join("")
+    text(space.left, space.height - 8, words, { "font-weight": 600 })
   );
 }
 
@@ -63,9 +59,10 @@ function readOffChart(group: ModelRuns, rows: readonly ImpactRow[]): string {
     .flatMap((row) => [row.tprnNorm ?? 1, row.tprdNorm ?? 1])
     .map(clip);
   const space = frame({
-    width: 560,
-    height: 300,
-    right: 190,
+    width: 600,
+    height: 320,
+    right: 176,
+    bottom: 66,
     x: { domain: [0, 100 * levels.at(-1)!], label: "level (%)" },
     y: { domain: [Math.min(0, ...values), Math.max(1.1, ...values)], label: "true positive rate / that of the clean run" }, // prettier-ignore
   });

@@ -34,7 +34,8 @@ export function runRatesFigure(
               rows: rows.map((row) => row.class),
               columns: RATES.map(({ name }) => name),
               values: rows.map((row) => RATES.map(({ key }) => row[key])),
-              notes: rows.map((row) =>
+              notes: rows.map(
+                (row) =>
                 RATES.map(({ key, name }) => `${row.class}: ${name} ${fixed(row[key], 3)}; ${row.support} test images, ${row.tp} of them recognised, ${row.fp} of other classes taken for it`), // prettier-ignore
               ),
               scale: "seq",

@@ -90,7 +90,9 @@ function sensitivityChart(
     space.axes +
       legend.markup +
       element("path", { d: rules.join(""), stroke: "var(--rule)" }) +
-      (zero === "" ? "" : element("path", { d: zero, stroke: "var(--muted)" })) +
+      (zero === ""
+        ? ""
+        : element("path", { d: zero, stroke: "var(--muted)" })) +
       labels.join("") +
       markers.join(""),
   );

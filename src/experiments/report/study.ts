@@ -1,12 +1,7 @@
 /** A sweep or a single run as plain objects: what the report is made from, parsed from the texts of the files alone. */
 import { UserError } from "../../errors.js";
-import type { ClaimResult } from "../claims.js";
-import type {
-  Concordance,
-  ExchangeRow,
-  ImpactRow,
-  SensitivityRow,
-} from "../measures.js";
+import { isObject, type JsonObject, parseObject } from "../json.js";
+import type { SweepTables } from "../node-tables.js";
 import type {
   Arm,
   ConfusionTable,
@@ -15,9 +10,6 @@ import type {
   ResultRow,
 } from "../tables.js";
 import { parseConfusion, parsePerClass, parsePr } from "../tables.js";
-
-/** A JSON object whose members are not yet checked. */
-export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** A training step in metrics.jsonl: the step's own mean loss, before its update. */
 export interface StepLine {
@@ -83,16 +75,15 @@ export interface RunData {
   poison: PoisonFacts | null;
   /** Names of files that a finished run should have. */
   missing: string[];
+  /** Why it failed, where it did. */
+  error: string | null;
 }
 
-/** The computed measures of a sweep (../measures.ts); empty where the sweep has none yet, and for a single run. */
-export interface Measures {
-  impact: ImpactRow[];
-  exchange: ExchangeRow[];
-  sensitivity: SensitivityRow[];
-  concordance: Concordance | null;
-  claims: ClaimResult[];
-}
+/** The computed measures of a sweep; empty for a single run. */
+export type Measures = Pick<
+  SweepTables,
+  "impact" | "exchange" | "sensitivity" | "claims"
+> & { readonly concordance: SweepTables["concordance"] | null };
 
 export const noMeasures: Measures = {
   impact: [],
@@ -102,21 +93,15 @@ export const noMeasures: Measures = {
   claims: [],
 };
 
-/** A job of sweep.json. */
-export interface JobFacts {
-  id: string;
-  state: string;
-  error: string | null;
-}
-
 export interface StudyData {
   kind: "sweep" | "run";
   name: string;
   createdWith: string | null;
+  /** Every run that was planned or found. */
   runs: RunData[];
-  /** Every job that was planned. */
-  jobs: JobFacts[];
   measures: Measures;
+  /** What could not be used, in words. */
+  problems: string[];
 }
 
 /** The files of a run folder that the report reads. */
@@ -155,26 +140,6 @@ export function objectOf(
 ): JsonObject | null {
   const value = object?.[key];
   return isObject(value) ? value : null;
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** @throws UserError where the text is no JSON object */
-export function parseObject(text: string, name: string): JsonObject {
-  const value = parseJson(text, name);
-  if (!isObject(value)) throw new UserError(`${name}: holds no JSON object`);
-  return value;
-}
-
-/** @throws UserError where the text is no JSON */
-export function parseJson(text: string, name: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new UserError(`${name}: is no JSON; the file is damaged or cut off`);
-  }
 }
 
 /** The lines of metrics.jsonl. A last line that a killed run left half-written is passed over. */
@@ -290,24 +255,7 @@ export function parseRun(
     pr: read("pr.csv", parsePr),
     poison: read("poison.json", parsePoison),
     missing,
-  };
-}
-
-/** The name, maker and jobs of sweep.json. */
-export function parseSweep(
-  text: string,
-  name = "sweep.json",
-): { name: string | null; createdWith: string | null; jobs: JobFacts[] } {
-  const object = parseObject(text, name);
-  const jobs = Array.isArray(object.jobs) ? object.jobs.filter(isObject) : [];
-  return {
-    name: textOf(object, "name"),
-    createdWith: textOf(object, "createdWith"),
-    jobs: jobs.map((job) => ({
-      id: textOf(job, "id") ?? "",
-      state: textOf(job, "state") ?? "unknown",
-      error: textOf(job, "error"),
-    })),
+    error: null,
   };
 }
 
@@ -319,8 +267,7 @@ export function rowOfRun(
   const noise = numberOf(config, "noise") ?? 0;
   // 1 − keep carries the rounding of a binary fraction; levels are given with a few digits.
   const removed = Number((1 - (numberOf(config, "keep") ?? 1)).toPrecision(12));
-  const arm: Arm =
-    noise > 0 ? "noise" : removed > 0 ? "reduction" : "baseline";
+  const arm: Arm = noise > 0 ? "noise" : removed > 0 ? "reduction" : "baseline";
   return {
     model: textOf(config, "model") ?? "unknown",
     arm,

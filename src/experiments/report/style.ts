@@ -53,7 +53,7 @@ svg.chart{display:block;max-width:100%;height:auto;overflow:visible;font-family:
 .readout .hint{color:var(--muted)}
 figcaption{max-width:46rem;margin-top:1.1rem;color:var(--muted);font-size:.88rem;line-height:1.5}
 figcaption strong{color:var(--ink)}
-.data{display:flex;flex-wrap:wrap;gap:.4rem 1rem;align-items:center;margin-top:.6rem;color:var(--ink)}
+.data{display:flex;flex-wrap:wrap;gap:.4rem 1.2rem;align-items:baseline;margin-top:.7rem;font-size:.88rem}
 .choices{display:flex;flex-wrap:wrap;gap:.7rem 2rem;margin:0 0 1.3rem}
 .choices[hidden]{display:none}
 .choices fieldset{border:0;margin:0;padding:0;display:flex;flex-wrap:wrap;gap:.35rem;align-items:center;min-width:0}
@@ -66,27 +66,31 @@ figcaption strong{color:var(--ink)}
 .choices input:focus-visible+span{outline:2px solid var(--reduction);outline-offset:2px}
 select{font:inherit;font-size:.92rem;color:var(--ink);background:var(--paper);border:1px solid var(--rule);border-radius:6px;padding:.3rem .5rem;max-width:100%;margin-left:.3rem}
 .scroll{overflow-x:auto;margin:1.4rem 0}
-table{border-collapse:collapse;font-size:.88rem;line-height:1.35;font-variant-numeric:tabular-nums lining-nums}
+table{border-collapse:separate;border-spacing:0;font-size:.88rem;line-height:1.35;font-variant-numeric:tabular-nums lining-nums}
 caption{text-align:left;color:var(--muted);font-size:.88rem;padding-bottom:.6rem}
 th,td{padding:.4rem 0 .4rem 1.6rem;text-align:left;vertical-align:baseline;border-bottom:1px solid var(--rule);white-space:nowrap}
 th:first-child,td:first-child{padding-left:0}
 thead th,thead td{font-weight:500;color:var(--muted);white-space:normal;vertical-align:bottom;border-bottom-color:var(--muted);min-width:3.4rem}
 tbody th{font-weight:500;position:sticky;left:0;background:var(--paper);padding-right:.6rem;max-width:14rem;overflow:hidden;text-overflow:ellipsis}
+.short tbody th{max-width:none}
 .group th{font-weight:680;padding-top:1.5rem;border-bottom-color:var(--muted)}
-tbody:first-of-type .group th{padding-top:.7rem}
+tbody:first-of-type .short tbody th{max-width:none}
+.group th{padding-top:.7rem}
 .number{text-align:right}
 #exchange-table tbody td,#exchange-table tbody th{font-size:1rem;padding-top:.6rem;padding-bottom:.6rem}
 #exchange-table .aside{font-size:.8rem}
 details{margin:1rem 0}
 details[hidden]{display:none}
 summary{cursor:pointer;font-size:.95rem;width:fit-content}
-figcaption details{margin:.6rem 0 0}
-figcaption summary{font-size:.88rem;color:var(--ink);text-decoration:underline;text-decoration-color:var(--muted);text-underline-offset:.18em}
-figcaption .scroll{max-height:26rem;overflow:auto;color:var(--ink)}
+.data summary{font-size:.88rem;text-decoration:underline;text-decoration-color:var(--muted);text-underline-offset:.18em}
+.data .scroll{max-height:26rem;overflow:auto}
+.data details{margin:0;max-width:100%}
+.data details[open]{flex-basis:100%}
 .claims{list-style:none;padding:0;max-width:50rem}
 .claim{display:grid;grid-template-columns:8rem 1fr;gap:.2rem 1.2rem;padding:1rem 0;border-bottom:1px solid var(--rule)}
 .claim p{margin:0 0 .3rem;overflow-wrap:anywhere}
-.claim .aside{margin:0}
+.claim p+p{font-size:.94rem;line-height:1.5}
+.claim .aside{margin:0;font-size:.85rem}
 .verdict{font-size:.88rem;font-weight:600;color:var(--muted)}
 .verdict::before{display:inline-block;width:1.3em;content:"–"}
 .verdict[data-verdict="held"]{color:var(--good)}
@@ -108,15 +112,15 @@ pre code{overflow-wrap:normal;font-size:inherit}
 body{font-size:9.5pt}
 main,header,footer{max-width:none;padding:0}
 nav,.choices,.data,.readout,.skip,details:not([open]),details.table,button{display:none!important}
-h2{margin-top:0;break-before:page}
+h2{margin-top:2.2rem}
 h2,h3,h4{break-after:avoid}
-.panel[data-at-model][data-off]{display:block!important}
+.block[data-scope] .panel[data-at-model][data-off]{display:block!important}
 .panel>h4.model{display:block;margin-top:1rem}
-.block,.claim,tr,.charts>div{break-inside:avoid}
-.block:has([data-at-model]){break-inside:auto}
-.panel{break-inside:avoid}
-.charts{gap:1rem 1.2rem}
-.charts>div{max-width:49%}
+.claim,tr,.charts>div,figcaption{break-inside:avoid}
+.block:not(:has([data-at-model])){break-inside:avoid}
+figcaption{break-before:avoid}
+.charts{gap:1rem 4%}
+.charts>div{max-width:48%}
 .charts>.wide{max-width:100%;overflow:visible}
 .wide svg.chart{min-width:0}
 .scroll,.cells .reach,pre{overflow:visible;max-height:none}
@@ -125,7 +129,6 @@ table{font-size:7.5pt}
 th,td{white-space:normal;padding-left:.6rem}
 tbody th{position:static}
 .answer{font-size:20pt}
-#cost{break-before:auto;margin-top:2rem}
 }
 `;
 

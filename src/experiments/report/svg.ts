@@ -59,7 +59,7 @@ const SHAPES = [
 ] as const;
 
 /** Path data of markers of one shape at points. */
-export function markerData(
+function markerData(
   shape: number,
   points: readonly (readonly [number, number])[],
   radius = 3.6,
@@ -153,15 +153,23 @@ export function frame(options: FrameOptions): Frame {
       "g",
       { fill: "var(--muted)" },
       rows
-        .map((value) => text(left - 7, y(value) + 4, format(options.y, y, value), { "text-anchor": "end" })) // prettier-ignore
+        .map((value) =>
+          text(left - 7, y(value) + 4, format(options.y, y, value), {
+            "text-anchor": "end",
+          }),
+        ) // prettier-ignore
         .join("") +
         columns
-          .map((value) => text(x(value), bottom + 17, format(options.x, x, value), { "text-anchor": "middle" })) // prettier-ignore
+          .map((value) =>
+            text(x(value), bottom + 17, format(options.x, x, value), {
+              "text-anchor": "middle",
+            }),
+          ) // prettier-ignore
           .join("") +
-        text((left + right) / 2, height - 5, options.x.label, {
+        text((left + right) / 2, bottom + 35, options.x.label, {
           "text-anchor": "middle",
         }) +
-        text(0, 12, options.y.label),
+        (options.y.label === "" ? "" : text(0, 12, options.y.label)),
     );
   return { x, y, width, height, left, right, top, bottom, axes };
 }
@@ -189,9 +197,34 @@ export function chart(
   );
 }
 
-/** A straight or broken line. */
-export function stroke(d: string, color: string, more: Attributes = {}) {
-  return element("path", { d, fill: "none", stroke: color, "stroke-width": 2, "stroke-linejoin": "round", ...more }); // prettier-ignore
+/** A line along path data, whose numbers need not be rounded yet; nothing where the data is empty. */
+export function stroke(
+  d: string,
+  color: string,
+  more: Attributes = {},
+): string {
+  if (d === "") return "";
+  const path = d.replace(/\d+\.\d{2,}/g, (n) => String(round(Number(n))));
+  return element("path", {
+    d: path,
+    fill: "none",
+    stroke: color,
+    "stroke-width": 2,
+    "stroke-linejoin": "round",
+    ...more,
+  });
+}
+
+/** Markers of one shape at points; nothing without points. */
+export function markers(
+  shape: number,
+  points: readonly (readonly [number, number])[],
+  fill: string,
+  radius = 3.6,
+): string {
+  return points.length === 0
+    ? ""
+    : element("path", { d: markerData(shape, points, radius), fill });
 }
 
 /** Moves label positions apart to at least `gap`, in order, as little as the limits allow. */

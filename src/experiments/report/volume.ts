@@ -68,7 +68,9 @@ export function volumeFigure(groups: readonly ModelRuns[]): Figure | null {
     space.axes +
       diagonal +
       legend.markup +
-      text(0, 18 + legend.height, "top-1 with that share of labels noisy (%)", { fill: "var(--muted)" }) + // prettier-ignore
+      text(0, 18 + legend.height, "top-1 with that share of labels noisy (%)", {
+        fill: "var(--muted)",
+      }) + // prettier-ignore
       note +
       lines.join(""),
   );

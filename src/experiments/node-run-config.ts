@@ -1,0 +1,47 @@
+/** What a run folder's config.json says about the network and the data of the run. Node and Deno only. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { UserError } from "../errors.js";
+import type { ModelOptions } from "../models/options.js";
+
+export interface RunConfig extends ModelOptions {
+  readonly model: string;
+  readonly data: string;
+  /** Class names. */
+  readonly classes: readonly string[];
+  readonly coarse?: boolean | undefined;
+  readonly trainLimit?: number | undefined;
+  readonly testLimit?: number | undefined;
+}
+
+/** A run's weights: after its last epoch, or of its best evaluation. */
+export const checkpointNames = ["last", "best"] as const;
+
+export type CheckpointName = (typeof checkpointNames)[number];
+
+/** Where a run keeps its weights. */
+export function checkpointPath(folder: string, name: CheckpointName): string {
+  return join(folder, "checkpoints", `${name}.safetensors`);
+}
+
+/** Reads a run folder's config.json. Throws UserError where there is none or it is damaged. */
+export async function readRunConfig(folder: string): Promise<RunConfig> {
+  const path = join(folder, "config.json");
+  const text = await readFile(path, "utf8").catch(() => {
+    throw new UserError(
+      `${folder}: is no run folder (it has no readable config.json)`,
+    );
+  });
+  let config: Partial<RunConfig> | null;
+  try {
+    config = JSON.parse(text) as Partial<RunConfig> | null;
+  } catch {
+    throw new UserError(`${path}: is damaged (no JSON)`);
+  }
+  const { model, data, classes } = config ?? {};
+  if (typeof model !== "string" || typeof data !== "string")
+    throw new UserError(`${path}: names no model or no data`);
+  if (!Array.isArray(classes) || classes.length === 0)
+    throw new UserError(`${path}: names no classes`);
+  return { ...config, model, data, classes };
+}

@@ -1,0 +1,127 @@
+/** `tarnish export`, and how a run's width and stem reach everything that builds its network again. */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { decodeSafetensors } from "../../src/engine/safetensors.js";
+import { describeModel } from "../../src/models/describe.js";
+import { buildModel } from "../../src/models/registry.js";
+import { complaint, tarnish, temporaryFolder } from "./command.js";
+
+const folder = temporaryFolder();
+const at = (...path: string[]) => join(folder, ...path);
+const run = (args: string) => tarnish(args.split(" "), { cwd: folder });
+const tensorsOf = (path: string) => decodeSafetensors(readFileSync(path));
+const logitsOf = (path: string) =>
+  tensorsOf(at(path, "test_logits.safetensors")).tensors.get("logits");
+
+const network = "--model resnet8 --width 0.5 --stem imagenet";
+const data = "--data sample --test-limit 20";
+
+beforeAll(() => {
+  const { code, stderr } = run(
+    `train ${network} ${data} --train-limit 40 --batch 20 --epochs 1 --out run`,
+  );
+  expect(stderr).not.toContain("tarnish: ");
+  expect(code).toBe(0);
+  expect(run("export --run run --out weights.safetensors").code).toBe(0);
+});
+
+describe("an exported file", () => {
+  it("holds PyTorch's state_dict and nothing else", () => {
+    const { tensors } = tensorsOf(at("weights.safetensors"));
+    const { specs } = describeModel(
+      buildModel("resnet8", 10, { width: 0.5, stem: "imagenet" }),
+    );
+    const norms = specs
+      .filter(({ name }) => name.endsWith("running_mean"))
+      .map(({ name }) => name.replace("running_mean", "num_batches_tracked"));
+    expect(norms).toHaveLength(9);
+    expect([...tensors.keys()].sort()).toEqual(
+      [...specs.map(({ name }) => name), ...norms].sort(),
+    );
+    for (const { name, torchShape } of specs)
+      expect(tensors.get(name)).toMatchObject({
+        dtype: "F32",
+        shape: torchShape,
+      });
+    // Two steps on two batches.
+    for (const name of norms)
+      expect(tensors.get(name)).toEqual({
+        dtype: "I64",
+        shape: [],
+        data: BigInt64Array.of(2n),
+      });
+  });
+
+  it("holds the checkpoint's values, the last one's or the best one's", () => {
+    expect(
+      run("export --run run --checkpoint best --out best.safetensors").code,
+    ).toBe(0);
+    for (const [file, checkpoint] of [
+      ["weights.safetensors", "last.safetensors"],
+      ["best.safetensors", "best.safetensors"],
+    ] as const) {
+      const exported = tensorsOf(at(file)).tensors;
+      const kept = tensorsOf(at("run", "checkpoints", checkpoint)).tensors;
+      for (const [name, { data }] of exported)
+        if (!name.endsWith("num_batches_tracked"))
+          expect(data).toEqual(kept.get(name)?.data);
+    }
+  });
+
+  it("is evaluated as the run is, given its width and stem", () => {
+    for (const [args, out] of [
+      ["--run run", "a"],
+      [`--weights weights.safetensors ${network} ${data}`, "b"],
+    ] as const) {
+      expect(run(`eval ${args} --out ${out}`).code).toBe(0);
+      expect(logitsOf(out)).toEqual(logitsOf("run"));
+    }
+  });
+
+  it("is refused by a network of another stem, with the tensor's name", () => {
+    const result = run(
+      `eval --weights weights.safetensors --model resnet8 --width 0.5 ${data}`,
+    );
+    expect(result.code).toBe(2);
+    expect(complaint(result)).toBe(
+      "tarnish: weights.safetensors: does not fit the model: conv1.weight has shape [8, 3, 7, 7], the model's has [8, 3, 3, 3]",
+    );
+  });
+});
+
+describe("export refuses", () => {
+  it.each([
+    [
+      "export --run nosuch --out x.safetensors",
+      "nosuch: is no run folder (it has no readable config.json)",
+    ],
+    [
+      "export --run run --out weights.safetensors",
+      "weights.safetensors: exists; name another file with --out, or add --overwrite to replace it",
+    ],
+    ["export --run run --out run", "--out run: is a folder; name a file"],
+    [
+      "export --run run --checkpoint first --out x.safetensors",
+      "--checkpoint: expected one of last, best, got first",
+    ],
+  ])("%s", (args, message) => {
+    const result = run(args);
+    expect(result.code).toBe(2);
+    expect(complaint(result)).toBe(`tarnish: ${message}`);
+    expect(existsSync(at("x.safetensors"))).toBe(false);
+  });
+
+  it("a damaged config.json", () => {
+    for (const [text, message] of [
+      ["{", "is damaged (no JSON)"],
+      ["null", "names no model or no data"],
+      ['{"model":"lenet","data":"sample"}', "names no classes"],
+    ] as const) {
+      writeFileSync(at("config.json"), text);
+      const result = run("export --run . --out x.safetensors");
+      expect(result.code).toBe(2);
+      expect(complaint(result)).toBe(`tarnish: config.json: ${message}`);
+    }
+  });
+});
