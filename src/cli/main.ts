@@ -14,6 +14,7 @@ import * as exportWeights from "./commands/export.js";
 import * as issues from "./commands/issues.js";
 import * as poison from "./commands/poison.js";
 import * as report from "./commands/report.js";
+import * as serve from "./commands/serve.js";
 import * as sweep from "./commands/sweep.js";
 import * as train from "./commands/train.js";
 import { debugDetails, describeFailure } from "./errors.js";
@@ -31,6 +32,7 @@ const commands = [
   report,
   issues,
   data,
+  serve,
   bench,
   doctor,
 ];

@@ -2,6 +2,7 @@
 export {
   type AdapterChoice,
   Device,
+  type GpuApi,
   openDevice,
   type OpenOptions,
 } from "./device.js";

@@ -99,6 +99,8 @@ export interface TrainResult {
   readonly logits: Float32Array;
   /** Where labels were changed: what the last weights make of the training images. */
   readonly memorisation: Memorisation | undefined;
+  /** Likewise: their logits `[n, C]`, in data order. */
+  readonly trainingLogits: Float32Array | undefined;
   /** The model's tensors: names and PyTorch shapes. */
   readonly specs: readonly ParameterSpec[];
   /** Weights and batch-norm state under PyTorch's names and layouts. */

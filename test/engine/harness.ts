@@ -1,6 +1,6 @@
 /** Runs an op on the GPU from logical f64 arrays: packs inputs, compiles a plan, differentiates, reads back. */
 import { differentiate } from "../../src/engine/autodiff.js";
-import { Device, openDevice } from "../../src/engine/device.js";
+import { Device, type GpuApi, openDevice } from "../../src/engine/device.js";
 import { fuseBackward, fuseForward } from "../../src/engine/fusion.js";
 import { Graph, type KernelTarget } from "../../src/engine/graph.js";
 import { ParameterStore } from "../../src/engine/parameters.js";
@@ -18,9 +18,17 @@ import { ref, type Ref, type Sum, errorFactor } from "../reference/tensor.js";
 
 let shared: Promise<Device> | undefined;
 
-/** The adapter under test, opened once per test file. `TARNISH_ADAPTER` chooses it as `--adapter` does. */
+const { TARNISH_ADAPTER = "auto", TARNISH_GPU_API } = import.meta.env;
+
+/**
+ * The adapter under test, opened once per test file. `TARNISH_ADAPTER` chooses it as `--adapter` does and
+ * `TARNISH_GPU_API` whose WebGPU it is, as `--gpu-api` does.
+ */
 export function testDevice(): Promise<Device> {
-  shared ??= openDevice(process.env["TARNISH_ADAPTER"] ?? "auto");
+  shared ??= openDevice(
+    TARNISH_ADAPTER,
+    TARNISH_GPU_API ? { api: TARNISH_GPU_API as GpuApi } : {},
+  );
   return shared;
 }
 
