@@ -24,7 +24,7 @@ export default tseslint.config(
   },
   { files: ["**/*.js", "**/*.mjs"], ...tseslint.configs.disableTypeChecked },
   {
-    files: ["tools/**/*.mjs"],
+    files: ["tools/**/*.{js,mjs}"],
     languageOptions: {
       globals: {
         clearTimeout: "readonly",

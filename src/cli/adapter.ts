@@ -1,8 +1,30 @@
-/** Says which adapter a command runs on, loudly so when it is a CPU, and what the adapter is asked to measure first. */
-import type { Device } from "../engine/device.js";
+/** Opens the adapter of a command and says which it is, loudly so when it is a CPU, and what it is asked to measure first. */
+import {
+  type Device,
+  type GpuApi,
+  openDevice,
+  type OpenOptions,
+} from "../engine/device.js";
 import type { Output } from "./output.js";
 
-export function announceAdapter(
+/** The values of commonOptions.adapter and commonOptions.gpuApi. */
+export interface AdapterOptions {
+  adapter: string;
+  gpuApi: GpuApi;
+}
+
+export async function openAdapter(
+  { adapter, gpuApi: api }: AdapterOptions,
+  output: Output,
+  options: Omit<OpenOptions, "api"> = {},
+): Promise<Device> {
+  const device = await openDevice(adapter, { api, ...options });
+  announceAdapter(device, output);
+  announceTuning(device, output);
+  return device;
+}
+
+function announceAdapter(
   { adapterName, source, isSoftware }: Device,
   output: Output,
 ): void {
@@ -16,7 +38,7 @@ export function announceAdapter(
 }
 
 /** Says so when kernels have to be measured, which takes seconds, once per adapter and shape. */
-export function announceTuning({ tuner }: Device, output: Output): void {
+function announceTuning({ tuner }: Device, output: Output): void {
   if (!tuner) return;
   tuner.onMeasure = (_problem, done, total) => {
     if (done === 0)

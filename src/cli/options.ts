@@ -212,6 +212,11 @@ export const commonOptions = {
       "--memory-limit <GiB>",
       "refuse a run that takes more on the device (a software adapter: the machine's memory at most)",
     ),
+  gpuApi: () =>
+    choiceOption("--gpu-api <api>", "whose WebGPU: Dawn's, or Deno's own", [
+      "dawn",
+      "native",
+    ]).default("dawn"),
   tune: () =>
     new Option(
       "--no-tune",

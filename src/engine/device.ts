@@ -395,7 +395,7 @@ async function openStore(adapterName: string): Promise<KernelStore> {
 
 /** Node and Deno have a process, pages and workers have none. */
 function hasProcess(): boolean {
-  return typeof process !== "undefined" && Boolean(process.versions?.node);
+  return "process" in globalThis && Boolean(process.versions.node);
 }
 
 /** An adapter of `navigator.gpu`, which hands out one at a time: what it is like is checked afterwards. */

@@ -6,10 +6,6 @@ import { writeNpy } from "../data/npy.js";
 import type { Dataset } from "../data/types.js";
 import type { Device } from "../engine/device.js";
 import type { KernelRecord } from "../engine/tuning.js";
-import {
-  encodeSafetensors,
-  type SafetensorsTensor,
-} from "../engine/safetensors.js";
 import { UserError } from "../errors.js";
 import {
   type CheckpointFile,
@@ -41,7 +37,7 @@ import {
 } from "./node-run-folder.js";
 import { poisonRecord } from "./poison.js";
 import type { TrainSettings } from "./settings.js";
-import { confusionCsv, perClassCsv, prCsv } from "./tables.js";
+import { evaluationFiles } from "./run-files.js";
 import { train } from "./trainer.js";
 import type {
   CheckpointInterval,
@@ -268,21 +264,11 @@ function noticeChanges(
 /** Writes per_class.csv, confusion.csv, pr.csv and test_logits.safetensors. */
 export async function writeEvaluation(
   folder: string,
-  { classNames, test }: Dataset,
+  dataset: Dataset,
   metrics: Metrics,
   logits: Float32Array,
 ): Promise<void> {
-  const shape = [test.count, classNames.length];
-  const tensors = new Map<string, SafetensorsTensor>([
-    ["logits", { dtype: "F32", shape, data: logits }],
-    ["labels", { dtype: "I32", shape: [test.count], data: test.labels }],
-  ]);
-  await writeFolder(folder, {
-    "per_class.csv": perClassCsv(metrics, classNames),
-    "confusion.csv": confusionCsv(metrics, classNames),
-    "pr.csv": prCsv(metrics, classNames),
-    "test_logits.safetensors": encodeSafetensors(tensors),
-  });
+  await writeFolder(folder, evaluationFiles(dataset, metrics, logits));
 }
 
 /** What config.json says besides the settings: everything needed to make the run again. */

@@ -2,34 +2,20 @@
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { UserError } from "../errors.js";
-import { claimsJson, testClaims, type ClaimResult } from "./claims.js";
-import { exchangeRows } from "./exchange.js";
-import { jsonText } from "./json.js";
-import { exchangeCsv, impactCsv, sensitivityCsv } from "./measure-tables.js";
-import {
-  type Concordance,
-  concordance,
-  type ExchangeRow,
-  type ImpactRow,
-  impactRows,
-  type SensitivityRow,
-  sensitivityRows,
-} from "./measures.js";
 import { writeFolder } from "./node-files.js";
 import { readFailure, readSweep, readText } from "./node-sweep-folder.js";
-import { RateTable } from "./rate-table.js";
 import { type FinishedRun, parseFinishedRun } from "./run-reading.js";
 import { jobFolder, parseRunName, type RunName } from "./sweep.js";
-import { type ResultRow, resultsCsv } from "./tables.js";
+import {
+  measureStudy,
+  type StudyMeasures,
+  tableFiles,
+} from "./sweep-tables.js";
+import type { ResultRow } from "./tables.js";
 
 /** Everything that the tables of a sweep say. */
-export interface SweepTables {
+export interface SweepTables extends StudyMeasures {
   readonly results: readonly ResultRow[];
-  readonly impact: readonly ImpactRow[];
-  readonly exchange: readonly ExchangeRow[];
-  readonly sensitivity: readonly SensitivityRow[];
-  readonly concordance: Concordance;
-  readonly claims: readonly ClaimResult[];
   /** Run folders that could not be used, in words. */
   readonly problems: readonly string[];
 }
@@ -42,47 +28,15 @@ export interface SweepTables {
  */
 export async function rebuildTables(sweepFolder: string): Promise<SweepTables> {
   const tables = await readTables(sweepFolder);
-  await writeFolder(sweepFolder, {
-    "results.csv": resultsCsv(tables.results),
-    "impact.csv": impactCsv(tables.impact),
-    "exchange.csv": exchangeCsv(tables.exchange),
-    "sensitivity.csv": sensitivityCsv(tables.sensitivity),
-    "concordance.json": jsonText(tables.concordance),
-    "claims.json": claimsJson(tables.claims),
-  });
+  await writeFolder(sweepFolder, tableFiles(tables.results, tables));
   return tables;
 }
 
 /** The tables as `rebuildTables` writes them. Writes nothing. */
 export async function readTables(sweepFolder: string): Promise<SweepTables> {
   const { results, finished, problems } = await readRuns(sweepFolder);
-  const runs = [...finished.values()];
-  const study = studyOf(runs, problems);
-  const table = new RateTable(study);
-  const clean =
-    study.used.find(({ rates }) => rates.arm === "baseline") ?? study.used[0];
-  const noisy = study.used.find(({ rates }) => rates.arm === "noise");
-  return {
-    results,
-    impact: impactRows(table),
-    exchange: exchangeRows(table),
-    sensitivity: sensitivityRows(table),
-    concordance: concordance(table),
-    claims: testClaims({
-      table,
-      facts: {
-        data: lastPart(clean?.data ?? "no data"),
-        trainImages: clean?.trainImages ?? 0,
-        noiseKind: noisy?.noiseKind ?? "no",
-      },
-    }),
-    problems,
-  };
-}
-
-/** The name of a data set: of a path its last part. */
-function lastPart(data: string): string {
-  return data.split(/[\\/]/).filter(Boolean).at(-1) ?? data;
+  const runs = comparable([...finished.values()], problems);
+  return { results, ...measureStudy(runs), problems };
 }
 
 /** Every run that sweep.json or runs/ knows, in order, and those that are done by their folder. */
@@ -200,16 +154,17 @@ async function readRun(
   }
 }
 
-/** The runs as one study: those on other classes or test images than the first are left out. */
-function studyOf(runs: readonly FinishedRun[], problems: string[]) {
-  const [first] = runs;
-  const classes = first?.classes ?? [];
-  const testLabels = runs.find((run) => run.testLabels)?.testLabels ?? null;
-  const used = runs.filter((run) => {
+/** The runs that make one study: those on other classes or test images than the first are left out. */
+function comparable(
+  runs: readonly FinishedRun[],
+  problems: string[],
+): FinishedRun[] {
+  const classes = runs[0]?.classes.join("\n");
+  const testLabels = runs.find((run) => run.testLabels)?.testLabels;
+  return runs.filter((run) => {
     const same =
-      run.classes.join("\n") === classes.join("\n") &&
-      (!run.testLabels ||
-        run.testLabels.every((label, i) => label === testLabels![i]));
+      run.classes.join("\n") === classes &&
+      (run.testLabels?.every((label, i) => label === testLabels![i]) ?? true);
     if (!same) {
       const { model, arm, level, seed } = run.rates;
       problems.push(
@@ -218,5 +173,4 @@ function studyOf(runs: readonly FinishedRun[], problems: string[]) {
     }
     return same;
   });
-  return { classes, testLabels, runs: used.map(({ rates }) => rates), used };
 }

@@ -31,7 +31,7 @@ export function measureStudy(runs: readonly FinishedRun[]): StudyMeasures {
     testLabels: runs.find((run) => run.testLabels)?.testLabels ?? null,
     runs: runs.map(({ rates }) => rates),
   });
-  const [clean] = [...runs].sort((a, b) => b.trainImages - a.trainImages);
+  const clean = runs.find(({ rates }) => rates.arm === "baseline") ?? runs[0];
   const noisy = runs.find(({ rates }) => rates.arm === "noise");
   return {
     impact: impactRows(table),
@@ -41,12 +41,17 @@ export function measureStudy(runs: readonly FinishedRun[]): StudyMeasures {
     claims: testClaims({
       table,
       facts: {
-        data: clean?.data ?? "no data",
+        data: lastPart(clean?.data ?? "no data"),
         trainImages: clean?.trainImages ?? 0,
         noiseKind: noisy?.noiseKind ?? "no",
       },
     }),
   };
+}
+
+/** The name of a data set: of a path its last part. */
+function lastPart(data: string): string {
+  return data.split(/[\\/]/).filter(Boolean).at(-1) ?? data;
 }
 
 /** The tables of a sweep folder by file name. */

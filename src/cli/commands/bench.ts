@@ -1,6 +1,6 @@
 /** `tarnish bench`: how fast the adapter computes convolutions and trains models. */
 import type { Command } from "commander";
-import { openDevice, type Device } from "../../engine/device.js";
+import type { Device } from "../../engine/device.js";
 import { UserError } from "../../errors.js";
 import {
   bench,
@@ -14,7 +14,7 @@ import {
   parseConvShape,
 } from "../../experiments/bench/shapes.js";
 import { findModel, modelNames } from "../../models/registry.js";
-import { announceAdapter, announceTuning } from "../adapter.js";
+import { type AdapterOptions, openAdapter } from "../adapter.js";
 import {
   formatBytes,
   formatCount,
@@ -47,6 +47,7 @@ interface Options {
   seconds: number;
   profile?: boolean;
   adapter: string;
+  gpuApi: AdapterOptions["gpuApi"];
   tune: boolean;
   json?: boolean;
 }
@@ -137,6 +138,7 @@ export function register(program: Command): void {
       "also show where a step of each model goes, kernel by kernel",
     )
     .addOption(commonOptions.adapter())
+    .addOption(commonOptions.gpuApi())
     .addOption(commonOptions.tune())
     .addOption(commonOptions.json())
     .addHelpText("after", help)
@@ -180,9 +182,7 @@ async function run(options: Options): Promise<void> {
   for (const model of options.models ?? [])
     if (model !== undefined) findModel(model, { width: options.width });
   const { tune } = options;
-  const device = await openDevice(options.adapter, { tune });
-  announceAdapter(device, output);
-  announceTuning(device, output);
+  const device = await openAdapter(options, output, { tune });
   if (options.profile && !device.gpu.features.has("timestamp-query"))
     throw new UserError(
       `--profile: ${device.adapterName} offers no timestamp queries; leave --profile out`,

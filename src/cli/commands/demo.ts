@@ -3,13 +3,12 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { loadDataset } from "../../data/node-load.js";
-import { openDevice } from "../../engine/device.js";
 import { requireOwnFolder } from "../../experiments/node-files.js";
 import { openSweep } from "../../experiments/node-sweep-folder.js";
 import { planSweep } from "../../experiments/sweep.js";
 import { demoSweep } from "../../experiments/sweep-definition.js";
 import type { ResultRow } from "../../experiments/tables.js";
-import { announceAdapter } from "../adapter.js";
+import { type AdapterOptions, openAdapter } from "../adapter.js";
 import { formatPercent } from "../format.js";
 import { commonOptions, integerOption } from "../options.js";
 import { createOutput, type Output } from "../output.js";
@@ -21,6 +20,7 @@ interface Options {
   seed: number;
   epochs: number;
   adapter: string;
+  gpuApi: AdapterOptions["gpuApi"];
   overwrite?: boolean;
   json?: boolean;
 }
@@ -46,6 +46,7 @@ export function register(program: Command): void {
     .addOption(commonOptions.seed())
     .addOption(commonOptions.overwrite())
     .addOption(commonOptions.adapter())
+    .addOption(commonOptions.gpuApi())
     .addOption(commonOptions.json())
     .action(run);
 }
@@ -61,8 +62,7 @@ async function run(options: Options): Promise<void> {
     await rm(out, { recursive: true, force: true });
   }
   await openSweep(out, definition.name, jobs, version());
-  const device = await openDevice(options.adapter);
-  announceAdapter(device, output);
+  const device = await openAdapter(options, output);
   const { outcome, report } = await watchedSweep(
     { name: definition.name, device, dataset, jobs, out, version: version() },
     output,

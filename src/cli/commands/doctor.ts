@@ -30,6 +30,7 @@ export function register(program: Command): void {
       "Shows the GPU adapter in use, what it can do, how fast it is, and what to do where it is slow or missing.",
     )
     .addOption(commonOptions.adapter())
+    .addOption(commonOptions.gpuApi())
     .option(
       "--list",
       "list the adapters that --adapter can choose, and measure nothing",

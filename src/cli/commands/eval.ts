@@ -1,7 +1,6 @@
 /** `tarnish eval`: evaluates a run's weights, or any weights of a known model, on a data set. */
 import type { Command } from "commander";
 import type { Normalisation } from "../../data/normalisation.js";
-import { openDevice } from "../../engine/device.js";
 import { UserError } from "../../errors.js";
 import { evaluateWeights } from "../../experiments/evaluate-weights.js";
 import {
@@ -17,7 +16,7 @@ import {
 import { type DataSettings, defaultData } from "../../experiments/settings.js";
 import type { ModelOptions, Stem } from "../../models/options.js";
 import { findModel, modelNames } from "../../models/registry.js";
-import { announceAdapter } from "../adapter.js";
+import { type AdapterOptions, openAdapter } from "../adapter.js";
 import { loadData } from "../data.js";
 import { formatPercent } from "../format.js";
 import { choiceOption, commonOptions, positiveOption } from "../options.js";
@@ -34,6 +33,7 @@ interface Options extends Partial<DataSettings> {
   out?: string;
   overwrite?: boolean;
   adapter: string;
+  gpuApi: AdapterOptions["gpuApi"];
   json?: boolean;
 }
 
@@ -82,6 +82,7 @@ export function register(program: Command): void {
     )
     .addOption(commonOptions.overwrite())
     .addOption(commonOptions.adapter())
+    .addOption(commonOptions.gpuApi())
     .addOption(commonOptions.json())
     .addHelpText("after", examples)
     .action(run);
@@ -153,8 +154,7 @@ async function run(options: Options): Promise<void> {
     ...subject.normalisation,
     ...(options.split === "train" && { test: loaded.train }),
   };
-  const device = await openDevice(options.adapter);
-  announceAdapter(device, output);
+  const device = await openAdapter(options, output);
   const { metrics, logits } = await evaluateWeights(device, dataset, {
     model,
     options: subject,

@@ -2,7 +2,6 @@
 import { join } from "node:path";
 import type { Command } from "commander";
 import type { Dataset } from "../../data/types.js";
-import { openDevice } from "../../engine/device.js";
 import { UserError } from "../../errors.js";
 import {
   crossValidate,
@@ -28,7 +27,7 @@ import {
   type TrainSettings,
 } from "../../experiments/settings.js";
 import { modelNames } from "../../models/registry.js";
-import { announceAdapter } from "../adapter.js";
+import { type AdapterOptions, openAdapter } from "../adapter.js";
 import { loadData } from "../data.js";
 import { formatDuration, formatPercent } from "../format.js";
 import {
@@ -49,6 +48,7 @@ type Options = Partial<Omit<TrainSettings, "noiseKind">> & {
   out?: string;
   overwrite?: boolean;
   adapter: string;
+  gpuApi: AdapterOptions["gpuApi"];
   json?: boolean;
 };
 
@@ -143,6 +143,7 @@ export function register(program: Command): void {
     .option("--out <dir>", "the folder (default: issues/<what it is about>)")
     .addOption(commonOptions.overwrite())
     .addOption(commonOptions.adapter())
+    .addOption(commonOptions.gpuApi())
     .addOption(commonOptions.json())
     .addHelpText("after", help)
     .action(run);
@@ -208,6 +209,7 @@ async function run(
     mirror,
     overwrite = false,
     adapter,
+    gpuApi,
     json = false,
     noiseKind,
     out: givenOut,
@@ -232,8 +234,7 @@ async function run(
   const smallest = Math.floor((kept.length * (folds - 1)) / folds);
   checkBatch(words_.batch, smallest);
   const { settings } = subject;
-  const device = await openDevice(adapter);
-  announceAdapter(device, output);
+  const device = await openAdapter({ adapter, gpuApi }, output);
   const trainings = folds * repeats;
   const request = { device, dataset, settings, given, kept, folds, repeats };
   const total = crossValidationImages(request);

@@ -3,7 +3,6 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Command } from "commander";
-import { openDevice } from "../../engine/device.js";
 import { UserError } from "../../errors.js";
 import { openSweep } from "../../experiments/node-sweep-folder.js";
 import { parseNoiseKind } from "../../experiments/poison.js";
@@ -23,7 +22,7 @@ import {
 } from "../../experiments/sweep-definition.js";
 import type { Budget } from "../../experiments/tables.js";
 import { modelNames } from "../../models/registry.js";
-import { announceAdapter } from "../adapter.js";
+import { type AdapterOptions, openAdapter } from "../adapter.js";
 import { loadData } from "../data.js";
 import { dryRun } from "../dry-run.js";
 import { formatCount } from "../format.js";
@@ -55,6 +54,7 @@ interface Options {
   dryRun?: boolean;
   out?: string;
   adapter: string;
+  gpuApi: AdapterOptions["gpuApi"];
   json?: boolean;
 }
 
@@ -156,6 +156,7 @@ export function register(program: Command): void {
       "the sweep folder (default: sweeps/<name>); an existing one is continued",
     )
     .addOption(commonOptions.adapter())
+    .addOption(commonOptions.gpuApi())
     .addOption(commonOptions.json());
   for (const option of runOptions()) command.addOption(option);
   command.addHelpText("after", help).action(run);
@@ -208,6 +209,7 @@ async function run(
   const output = createOutput(options);
   const {
     adapter,
+    gpuApi,
     shard,
     jobs: limit,
     dryRun: dry = false,
@@ -230,8 +232,7 @@ async function run(
   const jobs = await planSweep(definition, dataset.train.count);
   // Refuses a folder that the sweep cannot go on in before the adapter is opened.
   await openSweep(out, definition.name, jobs, version());
-  const device = await openDevice(adapter);
-  announceAdapter(device, output);
+  const device = await openAdapter({ adapter, gpuApi }, output);
   output.print(
     `${definition.name}: ${jobs.length} runs${shard ? `, part ${shard.k} of ${shard.n}` : ""}; ${data.data}, ` +
       `${formatCount(dataset.train.count)} training and ${formatCount(dataset.test.count)} test images`,

@@ -1,7 +1,6 @@
 /** `tarnish train`: one training run into a run folder. */
 import { join } from "node:path";
 import type { Command } from "commander";
-import { openDevice } from "../../engine/device.js";
 import { Profiler } from "../../engine/profiler.js";
 import { findRun } from "../../experiments/node-run-folder.js";
 import { parseNoiseKind } from "../../experiments/poison.js";
@@ -13,7 +12,7 @@ import {
 } from "../../experiments/settings.js";
 import { defaultStem } from "../../models/options.js";
 import { modelNames } from "../../models/registry.js";
-import { announceAdapter, announceTuning } from "../adapter.js";
+import { type AdapterOptions, openAdapter } from "../adapter.js";
 import { loadData } from "../data.js";
 import {
   choiceOption,
@@ -34,6 +33,7 @@ type Options = Partial<Omit<TrainSettings, "noiseKind">> & {
   checkpointEvery?: number;
   checkpointSeconds?: number;
   adapter: string;
+  gpuApi: AdapterOptions["gpuApi"];
   mirror?: string;
   memoryLimit?: number;
   out?: string;
@@ -220,6 +220,7 @@ export function register(program: Command): void {
     .addOption(commonOptions.overwrite())
     .option("--profile", "at the end, show where a step goes, kernel by kernel")
     .addOption(commonOptions.adapter())
+    .addOption(commonOptions.gpuApi())
     .addOption(commonOptions.memoryLimit())
     .addOption(commonOptions.tune())
     .addOption(commonOptions.json())
@@ -250,6 +251,7 @@ function defaultFolder({
 async function run(options: Options): Promise<void> {
   const {
     adapter,
+    gpuApi,
     mirror,
     memoryLimit,
     out: given,
@@ -277,13 +279,11 @@ async function run(options: Options): Promise<void> {
   }
   const dataset = await loadData(settings, { mirror, json }, output);
   checkBatch(rest.batch, dataset.train.count);
-  const device = await openDevice(adapter, {
+  const device = await openAdapter({ adapter, gpuApi }, output, {
     tune,
     ...memoryLimitOf(memoryLimit),
   });
-  announceAdapter(device, output);
   if (profiled) device.profiler = new Profiler(device);
-  announceTuning(device, output);
   const summary = await watchedRun(
     {
       device,

@@ -122,7 +122,7 @@ async function download(what: "study" | "weights"): Promise<void> {
     (resolve, reject) => {
       zip(files, { level: 6 }, (error, data) => {
         if (error) reject(error);
-        else resolve(data as Uint8Array<ArrayBuffer>);
+        else resolve(data);
       });
     },
   );

@@ -30,12 +30,9 @@ export class StudyStore {
   async #load(folder: FileSystemDirectoryHandle, prefix: string) {
     for await (const [name, handle] of folder.entries()) {
       if (handle.kind === "directory")
-        await this.#load(
-          handle as FileSystemDirectoryHandle,
-          `${prefix}${name}/`,
-        );
+        await this.#load(handle, `${prefix}${name}/`);
       else {
-        const file = await (handle as FileSystemFileHandle).getFile();
+        const file = await handle.getFile();
         this.#files.set(
           prefix + name,
           new Uint8Array(await file.arrayBuffer()),

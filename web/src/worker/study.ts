@@ -149,7 +149,7 @@ export class Study {
       job: job.id,
       what: "compiling shaders for this GPU",
     });
-    let fraction = (_step: number) => 0;
+    let fraction: (step: number) => number = () => 0;
     const result = await train(
       device,
       dataset,
@@ -185,9 +185,7 @@ export class Study {
             points: [
               [
                 fraction(record.step),
-                record.kind === "step"
-                  ? (record as StepRecord).loss
-                  : record.top1,
+                record.kind === "step" ? record.loss : record.top1,
               ],
             ],
           });
