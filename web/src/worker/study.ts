@@ -29,10 +29,7 @@ import {
 } from "../../../src/experiments/sweep-tables.js";
 import type { ResultRow } from "../../../src/experiments/tables.js";
 import { DivergedError, train } from "../../../src/experiments/trainer.js";
-import type {
-  StepRecord,
-  TrainResult,
-} from "../../../src/experiments/training-events.js";
+import type { TrainResult } from "../../../src/experiments/training-events.js";
 import {
   encodeWeights,
   weightsSha256,
