@@ -48,6 +48,11 @@ export function simplify(g: ConvGeometry): ConvGeometry {
   return g;
 }
 
+/** Operations of one pass over it (forward, input or weight gradient), two per multiply-add. */
+export function convFlops(g: ConvGeometry): number {
+  return 2 * g.n * g.oh * g.ow * g.kh * g.kw * g.cin * g.cout;
+}
+
 /** Channel counts in vec4s. */
 export function vec4Channels({ cin, cout }: ConvGeometry): {
   cin4: number;

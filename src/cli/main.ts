@@ -5,10 +5,13 @@
  */
 import { argv, exit, stderr } from "node:process";
 import { Command } from "commander";
+import * as bench from "./commands/bench.js";
+import * as data from "./commands/data.js";
 import * as demo from "./commands/demo.js";
 import * as doctor from "./commands/doctor.js";
 import * as evaluate from "./commands/eval.js";
 import * as exportWeights from "./commands/export.js";
+import * as issues from "./commands/issues.js";
 import * as poison from "./commands/poison.js";
 import * as report from "./commands/report.js";
 import * as sweep from "./commands/sweep.js";
@@ -26,6 +29,9 @@ const commands = [
   exportWeights,
   poison,
   report,
+  issues,
+  data,
+  bench,
   doctor,
 ];
 
@@ -39,6 +45,8 @@ Examples:
       labels of the embedded sample with 20 % noise, as .npy and .csv
   tarnish export --run runs/noisy --out noisy.safetensors
       its weights, for PyTorch
+  tarnish issues --data photos/
+      the labels of your own images that are most likely wrong
   tarnish doctor
       the GPU adapter in use, its limits, and how fast it is
 

@@ -5,13 +5,9 @@ import { type RunRequest, trainToFolder } from "../experiments/node-run.js";
 import { pathsOf, type RunSummary } from "../experiments/node-run-folder.js";
 import { DivergedError, InterruptedError } from "../experiments/trainer.js";
 import { AdvisedError } from "./errors.js";
-import {
-  formatBytes,
-  formatCount,
-  formatDuration,
-  formatPercent,
-} from "./format.js";
+import { formatCount, formatDuration, formatPercent } from "./format.js";
 import { commandWith, stoppable } from "./interrupt.js";
+import { printMemory } from "./memory.js";
 import type { Output } from "./output.js";
 import { createProgress, type Progress } from "./progress.js";
 
@@ -31,11 +27,13 @@ export async function watchedRun(
     onNotice: (line) => {
       output.warn(line);
     },
+    onPlan: (memory) => {
+      printMemory(memory, settings, output);
+    },
     onStart: ({ session, course, images, resumed }) => {
-      const { plan, parameters } = session.memory;
       output.print(
-        `${settings.model}: ${formatCount(session.store.parameterCount)} parameters, ` +
-          `${formatBytes(plan + parameters)} on the device; ${formatCount(images)} images, ${formatCount(course.lastStep)} steps`,
+        `${settings.model}: ${formatCount(session.store.parameterCount)} parameters; ` +
+          `${formatCount(images)} images, ${formatCount(course.lastStep)} steps`,
       );
       if (resumed) {
         checkpointStep = resumed.step;
@@ -101,11 +99,12 @@ function withAdvice(error: unknown, out: string, step: number): unknown {
   );
 }
 
-/** The results for people, and as the command's JSON. */
+/** The results for people, and as the command's JSON with what there is `more` of it. */
 export function printSummary(
   summary: RunSummary,
   out: string,
   output: Output,
+  more: object = {},
 ): void {
   const { last, best, trainSeconds, imagesPerSecond, memorisation } = summary;
   output.print(
@@ -120,5 +119,5 @@ export function printSummary(
     );
   }
   output.print(`run folder: ${out}`);
-  output.result({ out, ...summary });
+  output.result({ out, ...summary, ...more });
 }

@@ -98,7 +98,8 @@ export async function watchedSweep(
     );
   const { page } = await writeReport(out, { tables: outcome.tables });
   printResults(outcome.tables.results);
-  if (left > 0) output.print(`${left} runs are left to do`);
+  if (left > 0)
+    output.print(`${left} ${left === 1 ? "run is" : "runs are"} left to do`);
   output.print(
     `${formatDuration((performance.now() - started) / 1000)} in all. The report: ${pathToFileURL(page).href}`,
   );

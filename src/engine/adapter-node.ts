@@ -5,7 +5,7 @@
 import { constants, createReadStream, existsSync, readdirSync } from "node:fs";
 import { access, copyFile, mkdir, rename, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { homedir, tmpdir } from "node:os";
+import { homedir, tmpdir, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import { env, platform, arch, pid } from "node:process";
 import { createBrotliDecompress } from "node:zlib";
@@ -15,7 +15,10 @@ import { create, globals } from "webgpu";
 import { AdapterError } from "./errors.js";
 import type { AdapterChoice, FoundAdapter } from "./device.js";
 
-/** Dawn hides f16 on NVIDIA's Vulkan driver and tensor cores everywhere unless asked, and rounds timestamps to 100 µs. */
+/**
+ * Dawn hides f16 on NVIDIA's Vulkan driver and tensor cores everywhere unless asked, and rounds timestamps to 0.1 ms, a
+ * protection that web pages need and programs on one's own machine do not.
+ */
 const dawnFlags = [
   "enable-dawn-features=vulkan_enable_f16_on_nvidia,allow_unsafe_apis",
   "disable-dawn-features=timestamp_quantization",
@@ -82,10 +85,12 @@ export async function findAdapter(
   const driver = (adapter: GPUAdapter): FoundAdapter => ({
     adapter,
     source: "installed driver",
+    hostMemory: totalmem(),
   });
   const bundled = async (): Promise<FoundAdapter> => ({
     adapter: await bundledSwiftShader(),
     source: "bundled SwiftShader",
+    hostMemory: totalmem(),
   });
   const preference: GPURequestAdapterOptions = {
     powerPreference: "high-performance",

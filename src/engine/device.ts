@@ -9,6 +9,8 @@ import {
   OutOfMemoryError,
 } from "./errors.js";
 import type { Dispatch, Graph, KernelTarget } from "./graph.js";
+import type { Profiler } from "./profiler.js";
+import { kernelTargets } from "./targets.js";
 import { type KernelStore, Tuner } from "./tuning.js";
 
 /** How to choose an adapter: by kind, or by a part of its name. */
@@ -19,6 +21,8 @@ export interface FoundAdapter {
   readonly adapter: GPUAdapter;
   /** Where it came from, for people: "Vulkan driver", "bundled SwiftShader", "navigator.gpu". */
   readonly source: string;
+  /** The machine's memory in bytes, where it is known; a software adapter has no other. */
+  readonly hostMemory?: number;
 }
 
 const wantedFeatures: readonly GPUFeatureName[] = [
@@ -45,6 +49,10 @@ export class Device {
   /** Free readback buffers by size: Dawn keeps a record of every buffer ever made, so they are made once. */
   readonly #staging = new Map<number, GPUBuffer[]>();
   #failure: Error | undefined;
+  /** Kernel launches that plans have submitted so far. */
+  dispatched = 0;
+  /** Watches the runs of plans where set. */
+  profiler: Profiler | undefined;
   #destroyed = false;
   /** Measures kernel variants before a plan first uses them; without it they are chosen by rule. */
   tuner: Tuner | undefined;
@@ -57,6 +65,9 @@ export class Device {
     /** A CPU pretending to be a GPU: expect 10 to 1000 times less speed. */
     readonly isSoftware: boolean,
     readonly target: KernelTarget,
+    /** Bytes that there are at most, where that is known: a software adapter has the machine's memory, a user sets a limit. */
+    readonly memory:
+      { readonly bytes: number; readonly source: string } | undefined,
   ) {
     gpu.onuncapturederror = ({ error }) => {
       this.#fail(
@@ -77,7 +88,10 @@ export class Device {
   }
 
   /** Opens an adapter with all the features and limits the engine can use. */
-  static async open({ adapter, source }: FoundAdapter): Promise<Device> {
+  static async open(
+    { adapter, source, hostMemory }: FoundAdapter,
+    { memoryLimit }: Pick<OpenOptions, "memoryLimit"> = {},
+  ): Promise<Device> {
     const { info, limits, features } = adapter;
     const name =
       [info.device, info.description].filter(Boolean).join(" · ") ||
@@ -101,18 +115,23 @@ export class Device {
     const { subgroupMinSize: size, subgroupMaxSize } = info;
     const subgroup =
       gpu.features.has("subgroups") && size === subgroupMaxSize ? size : 0;
-    const limitsOfWorkgroups = {
-      workgroupBytes: gpu.limits.maxComputeWorkgroupStorageSize,
-      invocations: gpu.limits.maxComputeInvocationsPerWorkgroup,
-    };
     const target: KernelTarget = {
-      ...(isSoftware
-        ? { family: "register", parallelism: 16 }
-        : { family: "tiled", parallelism: 264 }),
+      ...kernelTargets[isSoftware ? "software" : "gpu"],
       subgroup,
-      limits: limitsOfWorkgroups,
+      limits: {
+        workgroupBytes: gpu.limits.maxComputeWorkgroupStorageSize,
+        invocations: gpu.limits.maxComputeInvocationsPerWorkgroup,
+      },
     };
-    return new Device(gpu, name, source, isSoftware, target);
+    const bounds = [
+      ...(memoryLimit !== undefined
+        ? [{ bytes: memoryLimit, source: "the limit set for it is" }]
+        : []),
+      ...(isSoftware && hostMemory !== undefined
+        ? [{ bytes: hostMemory, source: "this machine's memory is" }]
+        : []),
+    ].sort((a, b) => a.bytes - b.bytes);
+    return new Device(gpu, name, source, isSoftware, target, bounds[0]);
   }
 
   /** The target with the kernels chosen that suit this adapter and the graph. */
@@ -306,6 +325,8 @@ export interface OpenOptions {
    * machine (default). Software adapters always choose by rule.
    */
   readonly tune?: boolean;
+  /** Bytes that runs may take on the device; what needs more is refused. */
+  readonly memoryLimit?: number;
 }
 
 /**
@@ -316,7 +337,7 @@ export interface OpenOptions {
  */
 export async function openDevice(
   choice: AdapterChoice = "auto",
-  { tune = true }: OpenOptions = {},
+  { tune = true, memoryLimit }: OpenOptions = {},
 ): Promise<Device> {
   const inNode =
     typeof process !== "undefined" &&
@@ -324,6 +345,7 @@ export async function openDevice(
     !("Deno" in globalThis);
   const device = await Device.open(
     inNode ? await findInNode(choice) : await findInBrowser(),
+    memoryLimit === undefined ? {} : { memoryLimit },
   );
   if (tune && !device.isSoftware)
     device.tuner = new Tuner(

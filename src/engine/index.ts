@@ -19,6 +19,7 @@ export {
   type PoolOptions,
 } from "./network.js";
 export { type ParameterSpec, ParameterStore } from "./parameters.js";
+export { type KernelProfile, type Profile, Profiler } from "./profiler.js";
 export { Purpose, RandomStream } from "./random.js";
 export {
   decodeSafetensors,
@@ -29,5 +30,11 @@ export {
 export type { BatchSource } from "./batch.js";
 export { Evaluation, type EvaluationResult } from "./evaluation.js";
 export { Session, type SessionOptions, type TrainStep } from "./session.js";
+export {
+  planTraining,
+  type PlanRequest,
+  type TrainingMemory,
+} from "./plan-training.js";
+export { kernelTargets } from "./targets.js";
 export type { Shape, Tensor } from "./tensor.js";
 export { type KernelRecord, type KernelStore, Tuner } from "./tuning.js";

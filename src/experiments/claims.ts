@@ -10,7 +10,7 @@ export type Verdict = "held" | "not held" | "inconclusive" | "not tested";
 
 /** What is known of the runs besides their rates. */
 export interface StudyFacts {
-  /** The data set as `--data` named it. */
+  /** The name of the data set; of a path its last part. */
   readonly data: string;
   /** Training images before reduction. */
   readonly trainImages: number;

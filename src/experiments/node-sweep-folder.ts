@@ -73,7 +73,7 @@ export async function readSweep(folder: string): Promise<SweepFile | null> {
       return {
         id,
         hash,
-        config: config as JsonObject,
+        config,
         state,
         ...(typeof error === "string" && { error }),
       };
@@ -191,5 +191,5 @@ function settingsDifferences(
 }
 
 function word(value: unknown): string {
-  return value === undefined ? "not set" : String(value);
+  return value === undefined ? "not set" : JSON.stringify(value);
 }

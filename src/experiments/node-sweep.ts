@@ -165,15 +165,11 @@ class State {
     private readonly file: SweepFile,
   ) {}
 
+  /** A new state of a job; an error of an earlier try goes. */
   set({ id }: SweepJob, state: StoredJob["state"], error?: string): void {
-    const { error: _, ...job } = this.file.jobs.find(
-      (known) => known.id === id,
-    )!; // eslint-disable-line @typescript-eslint/no-unused-vars -- an old error goes
-    this.#mine.set(id, {
-      ...job,
-      state,
-      ...(error !== undefined && { error }),
-    });
+    const { hash, config } = this.file.jobs.find((known) => known.id === id)!;
+    const note = error === undefined ? {} : { error };
+    this.#mine.set(id, { id, hash, config, state, ...note });
   }
 
   async save(): Promise<void> {

@@ -71,7 +71,7 @@ export async function readTables(sweepFolder: string): Promise<SweepTables> {
     claims: testClaims({
       table,
       facts: {
-        data: clean?.data ?? "no data",
+        data: lastPart(clean?.data ?? "no data"),
         trainImages: clean?.trainImages ?? 0,
         noiseKind: noisy?.noiseKind ?? "no",
       },
@@ -80,9 +80,9 @@ export async function readTables(sweepFolder: string): Promise<SweepTables> {
   };
 }
 
-/** The rows of results.csv, from the run folders. Writes nothing. */
-export async function readResults(sweepFolder: string): Promise<ResultRow[]> {
-  return (await readRuns(sweepFolder)).results;
+/** The name of a data set: of a path its last part. */
+function lastPart(data: string): string {
+  return data.split(/[\\/]/).filter(Boolean).at(-1) ?? data;
 }
 
 /** Every run that sweep.json or runs/ knows, in order, and those that are done by their folder. */

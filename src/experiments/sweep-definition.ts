@@ -81,7 +81,7 @@ export function overrideSweep(
   { settings = {}, ...axes }: SweepOverrides,
 ): SweepDefinition {
   const given = Object.fromEntries(
-    Object.entries(axes).filter(([, value]) => value !== undefined),
+    Object.entries<unknown>(axes).filter(([, value]) => value !== undefined),
   );
   const merged = { ...definition, ...given };
   const perModel = Object.fromEntries(

@@ -7,6 +7,7 @@ import type { Device } from "../engine/device.js";
 import type { Evaluation } from "../engine/evaluation.js";
 import type { ImageSource } from "../engine/image-source.js";
 import type { Session } from "../engine/session.js";
+import { sleepThrough } from "../engine/wait.js";
 import type { EpochResult, Position, Timing } from "./checkpoint.js";
 import { type Memorisation, memorisation } from "./memorisation.js";
 import { type Evaluation as Metrics, evaluateLogits } from "./metrics.js";
@@ -181,7 +182,11 @@ export class TrainingLoop {
     if (!chunk) return;
     this.#pending = undefined;
     const steps = chunk.to - chunk.from + 1;
-    await this.#sleepThrough(steps);
+    await sleepThrough(
+      this.parts.device,
+      this.#lastSettled,
+      steps * this.#msPerStep,
+    );
     const losses = await chunk.losses.read();
     const now = performance.now();
     const elapsed = now - this.#lastSettled;
@@ -226,17 +231,6 @@ export class TrainingLoop {
   #record(record: StepRecord | EvalRecord): void {
     this.parts.events.onRecord?.(record);
     this.#records++;
-  }
-
-  /**
-   * While one of the GPU's promises is pending, Dawn's Node bindings poll without pause, which steals up to a third of a
-   * software adapter's time. So most of the expected time passes in a timer before the promise is made.
-   */
-  async #sleepThrough(steps: number): Promise<void> {
-    if (!this.parts.device.isSoftware) return;
-    const due = this.#lastSettled + 0.9 * steps * this.#msPerStep;
-    const wait = due - performance.now();
-    if (wait > 1) await new Promise((resolve) => setTimeout(resolve, wait));
   }
 
   async #evaluate(epoch: number): Promise<Evaluated> {

@@ -81,7 +81,7 @@ export function findModel(
     );
   if (stem !== undefined && !stems.includes(stem))
     throw new UserError(
-      `--stem: expected one of ${stems.join(", ")}, got ${String(stem)}`,
+      `--stem: expected one of ${stems.join(", ")}, got ${stem}`,
     );
   return entry;
 }

@@ -1,5 +1,5 @@
 /** Runs the real `tarnish` command in a process of its own, from a build that is no older than the sources. */
-import { spawnSync } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import {
   existsSync,
   mkdtempSync,
@@ -14,6 +14,9 @@ import { packageRoot } from "../../src/data/node-root.js";
 
 const root = packageRoot();
 const main = join(root, "dist", "src", "cli", "main.js");
+
+/** As a user's shell has it, even where npx runs the tests: the command words its advice by it. */
+const environment = { ...process.env, npm_command: "" };
 
 export interface CommandResult {
   code: number | null;
@@ -51,12 +54,25 @@ function build(): void {
 }
 
 /** Runs a script, the text of an ES module, that finds the built command's modules in the folder `dist`. */
-export function runScript(script: (dist: string) => string): CommandResult {
+export function runScript(
+  script: (dist: string) => string,
+  {
+    flags = [],
+    env = {},
+    timeout = 60_000,
+  }: {
+    /** Options of Node itself. */
+    readonly flags?: readonly string[];
+    readonly env?: Record<string, string>;
+    /** Milliseconds. */
+    readonly timeout?: number;
+  } = {},
+): CommandResult {
   build();
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
-    ["--input-type=module", "--eval", script(dirname(main))],
-    { encoding: "utf8", timeout: 60_000 },
+    [...flags, "--input-type=module", "--eval", script(dirname(main))],
+    { encoding: "utf8", timeout, env: { ...process.env, ...env } },
   );
   return { code: status, stdout, stderr };
 }
@@ -64,7 +80,11 @@ export function runScript(script: (dist: string) => string): CommandResult {
 /** Runs `tarnish <args>` in `cwd` to its end. */
 export function tarnish(
   args: readonly string[],
-  options: { cwd?: string; env?: Record<string, string> } = {},
+  options: {
+    cwd?: string;
+    env?: Record<string, string>;
+    timeoutSeconds?: number;
+  } = {},
 ): CommandResult {
   build();
   const { status, stdout, stderr, error } = spawnSync(
@@ -72,12 +92,56 @@ export function tarnish(
     [main, ...args],
     {
       cwd: options.cwd ?? root,
-      env: { ...process.env, ...options.env },
+      env: { ...environment, ...options.env },
       encoding: "utf8",
-      timeout: 300_000,
+      timeout: 1000 * (options.timeoutSeconds ?? 300),
     },
   );
   if (error) throw error;
+  return { code: status, stdout, stderr };
+}
+
+/** Starts `tarnish <args>` in `cwd`; `ended` resolves when it ends, by itself or by a signal. */
+export function startTarnish(
+  args: readonly string[],
+  options: { cwd: string; env?: Record<string, string> },
+): { child: ChildProcess; ended: Promise<CommandResult> } {
+  build();
+  const child = spawn(process.execPath, [main, ...args], {
+    cwd: options.cwd,
+    env: { ...environment, ...options.env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (data: Buffer) => (stdout += data.toString()));
+  child.stderr.on("data", (data: Buffer) => (stderr += data.toString()));
+  const ended = new Promise<CommandResult>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code) => {
+      resolve({ code, stdout, stderr });
+    });
+  });
+  return { child, ended };
+}
+
+/** Runs a line of sh in which `tarnish` is the built command. */
+export function shell(line: string, cwd: string): CommandResult {
+  build();
+  const { status, stdout, stderr } = spawnSync(
+    "sh",
+    ["-c", `tarnish() { "$TARNISH_NODE" "$TARNISH_MAIN" "$@"; }\n${line}`],
+    {
+      cwd,
+      encoding: "utf8",
+      timeout: 300_000,
+      env: {
+        ...environment,
+        TARNISH_NODE: process.execPath,
+        TARNISH_MAIN: main,
+      },
+    },
+  );
   return { code: status, stdout, stderr };
 }
 

@@ -49,7 +49,7 @@ describe("--dry-run", () => {
   it("measures each model, shows every run and the sums, and writes nothing", () => {
     const result = sweep(
       "impact-index", "--data", "sample", "--models", "lenet", "--levels", "0.1,0.3", "--seeds", "2",
-      "--train-limit", "200", "--test-limit", "100", "--epochs", "2", "--batch", "50", "--dry-run", "--json",
+      "--train-limit", "200", "--test-limit", "100", "--epochs", "2", "--batch", "50", "--width", "0.5", "--dry-run", "--json",
     ); // prettier-ignore
     expect(complaint(result)).toBe("");
     expect(result.code).toBe(0);

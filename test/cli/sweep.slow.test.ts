@@ -1,6 +1,6 @@
 /** `tarnish sweep` end to end on real images: killed, stopped, failing, in parts; its tables against plain code. */
 import { spawn } from "node:child_process";
-import { cpSync, existsSync, readdirSync, readFileSync, statSync } from "node:fs"; // prettier-ignore
+import { cpSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"; // prettier-ignore
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { packageRoot } from "../../src/data/node-root.js";
@@ -137,7 +137,7 @@ describe("three seeds of lenet", () => {
   it("stopped with Ctrl-C says how to go on, and does", async () => {
     const { code, stderr } = await interrupted("SIGINT", "stopped", 1, "--seeds", "3"); // prettier-ignore
     expect(code).toBe(130);
-    expect(stderr).toMatch(/stopped: \d+ of 15 runs are done\. Go on with:\n {2}tarnish sweep impact-index .*--out stopped --seeds 3/); // prettier-ignore
+    expect(stderr).toMatch(/stopped: \d+ of 15 runs are done\. Go on with:\n {2}(npx )?tarnish sweep impact-index .*--out stopped --seeds 3/); // prettier-ignore
     expect(states("stopped").some(({ state }) => state === "running")).toBe(false); // prettier-ignore
     expect(sweep("stopped", "--seeds", "3").code).toBe(0);
     expect(tables("stopped")).toEqual(tables("whole"));
@@ -183,8 +183,7 @@ describe("a job that fails", () => {
       ],
       { cwd: folder },
     ); // prettier-ignore
-  beforeAll(async () => {
-    const { writeFileSync } = await import("node:fs");
+  beforeAll(() => {
     const definition = {
       name: "wild",
       models: ["lenet", "shallow"],
@@ -223,7 +222,7 @@ describe("--jobs and --budget steps", () => {
     const budget = ["--seeds", "1", "--levels", "0.4", "--arms", "reduction", "--budget", "steps"]; // prettier-ignore
     const first = sweep("few", ...budget, "--jobs", "1");
     expect(first.code).toBe(0);
-    expect(first.stdout).toContain("1 runs are left to do");
+    expect(first.stdout).toContain("1 run is left to do");
     expect(Object.keys(finished("few"))).toHaveLength(1);
     expect(sweep("few", ...budget).code).toBe(0);
     const steps = readdirSync(at("few", "runs")).map((name) => (JSON.parse(text("few", "runs", name, "summary.json")) as { steps: number }).steps); // prettier-ignore

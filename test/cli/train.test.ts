@@ -171,6 +171,7 @@ describe("a run folder", () => {
       steps: 4,
       epochs: 2,
     });
+    expect(summary["memorisation"]).toMatchObject({ poisoned: 20, clean: 60 });
     expect(summary["trainSeconds"]).toBeGreaterThan(0);
     expect(summary["imagesPerSecond"]).toBeGreaterThan(0);
     expect(summary.weightsSha256).toMatch(/^[0-9a-f]{64}$/);
@@ -229,7 +230,15 @@ describe("a run folder", () => {
     expect(tensors.get("fc1.weight")!.shape).toEqual([120, 400]);
     const moved = tensors.get("momentum.fc3.weight")!.data as Float32Array;
     expect(moved.some((value) => value !== 0)).toBe(true);
-    expect(metadata).toMatchObject({ step: "4", epoch: "2" });
+    expect(metadata).toMatchObject({
+      format: "2",
+      step: "4",
+      epoch: "2",
+      epochsDone: "2",
+      records: "6",
+      lossScale: "1",
+    });
+    expect(metadata["config"]).toMatch(/^[0-9a-f]{64}$/);
     const best = weightsOf("a", "best.safetensors");
     const { epoch } = summaryOf("a").best;
     expect(best.metadata).toMatchObject({ epoch: String(epoch) });
@@ -345,7 +354,7 @@ describe("a run that diverges", () => {
     const result = run(`${base} --epochs 20 --lr 1e6 --out wild`);
     expect(result.code).toBe(1);
     expect(complaint(result)).toMatch(
-      /^tarnish: training diverged at step \d+: the loss is not finite\. Try a lower --lr \(now 1000000\) or a --warmup\.$/,
+      /^tarnish: training diverged at step \d+: the (loss is|weights are|logits are) not finite; (the last checkpoint is from step \d+, before that|there is no checkpoint from before)\. Try a lower --lr \(now 1000000\) or a --warmup\.(\nThe weights after step \d+ are in wild[\\/]checkpoints[\\/]last\.safetensors\.)?$/,
     );
     expect(existsSync(at("wild", "summary.json"))).toBe(false);
     expect(existsSync(at("wild", "per_class.csv"))).toBe(false);

@@ -5,6 +5,7 @@ import { fuseBackward, fuseForward } from "../../src/engine/fusion.js";
 import { Graph, type KernelTarget } from "../../src/engine/graph.js";
 import { ParameterStore } from "../../src/engine/parameters.js";
 import { BufferPool, Plan } from "../../src/engine/plan.js";
+import { recomputeActivations } from "../../src/engine/recompute.js";
 import { RandomStream } from "../../src/engine/random.js";
 import {
   pad4,
@@ -25,10 +26,11 @@ export function testDevice(): Promise<Device> {
 
 /**
  * Every kernel family, whatever the adapter prefers; subgroup broadcasts where it has them. A small parallelism makes
- * splits and chunks uneven.
+ * splits and chunks uneven. On a hardware adapter also its own choice.
  */
 export async function targets(): Promise<(KernelTarget & { name: string })[]> {
-  const { subgroup, limits } = (await testDevice()).target;
+  const { isSoftware, target } = await testDevice();
+  const { subgroup, limits } = target;
   const register = {
     name: "register",
     family: "register",
@@ -48,6 +50,7 @@ export async function targets(): Promise<(KernelTarget & { name: string })[]> {
       family: "tiled",
       limits: { workgroupBytes: 8192, invocations: 64 },
     },
+    ...(isSoftware ? [] : [{ ...target, name: "native" }]),
   ];
 }
 
@@ -120,6 +123,9 @@ interface RunOptions {
   readonly upstream?: Ref;
   readonly target?: KernelTarget;
   readonly fuse?: boolean;
+  /** Whether outputs may lie over inputs (default true), and batch norm's outputs are computed again (default false). */
+  readonly inPlace?: boolean;
+  readonly recompute?: boolean;
 }
 
 const fourD = (shape: readonly number[]): Shape =>
@@ -170,6 +176,7 @@ export class Compiled {
     if (options.fuse) fuseForward(graph, outputs.slice(1));
     const wanted = tensors.filter((_, i) => inputs[i]!.gradient);
     let found = new Map<Tensor, Tensor>();
+    const forward = new Set(graph.nodes);
     if (options.upstream) {
       const [output] = outputs as [Tensor];
       const seed = add("upstream", {
@@ -186,12 +193,14 @@ export class Compiled {
       ...gradients.filter((tensor) => tensor !== undefined),
     ];
     if (options.fuse) fuseBackward(graph, keep);
+    if (options.recompute) recomputeActivations(graph, forward, keep);
     const pool = new BufferPool();
     const plan = await Plan.compile(device, graph, {
       store: new ParameterStore(),
       resources,
       pool,
       keep,
+      inPlace: options.inPlace ?? true,
       ...(options.target && { target: options.target }),
     });
     return new Compiled(

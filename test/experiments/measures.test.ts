@@ -34,7 +34,15 @@ function scatter(...parts: (string | number)[]): number {
   return ((hash ^ (hash >>> 13)) >>> 0) / 2 ** 32;
 }
 const jitter = (condition: Condition, index: number, width: number) =>
-  width * (scatter(...Object.values(condition), index) - 0.5);
+  width *
+  (scatter(
+    condition.model,
+    condition.arm,
+    condition.level,
+    condition.seed,
+    index,
+  ) -
+    0.5);
 
 /** The world as the study describes it: every claim should hold. */
 const asClaimed: StudyFixture["tpr"] = (condition, index) => {
@@ -260,8 +268,8 @@ describe("one training draw", () => {
       let [a, b] = [0, 0];
       for (let i = 0; i < 100; i++) {
         const k = draw();
-        a += reduced![k]! - noisy![k]!;
-        b += clean![k]!;
+        a += reduced[k]! - noisy[k]!;
+        b += clean[k]!;
       }
       return a / b;
     }).sort((a, b) => a - b);

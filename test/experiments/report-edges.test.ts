@@ -136,6 +136,29 @@ describe("damaged files", () => {
   });
 });
 
+describe("a sweep under both budgets", () => {
+  it("tells the rates apart, and draws the third arm", async () => {
+    const { dir } = sweep({
+      levels: [0.1, 0.2, 0.4],
+      steps: [0.2, 0.4, 0.8],
+      noiseKind: "uniform",
+    });
+    const { document, names, file, table } = await report(dir);
+    // With as many steps a missing image does half the damage: twice as many can be lost.
+    expect(text(document, ".answer")).toBe("10\u00a0% wrong labels cost lenet as much as losing 20\u00a0% of the data."); // prettier-ignore
+    expect(text(document, ".note")).toContain(
+      "At equal steps, lenet: 40\u00a0%.",
+    );
+    const rows = [...document.querySelectorAll("#exchange-table tbody th")].map((head) => head.textContent); // prettier-ignore
+    expect(rows).toEqual(["lenet, equal epochs", "lenet, equal steps"]);
+    expect(names).toContain("exchange-rate-epochs.svg");
+    expect(names).toContain("exchange-rate-steps.svg");
+    expect(file("accuracy.svg")).toContain('stroke-dasharray="5 4"');
+    expect(new Set(table("accuracy").map((row) => row.text("arm")))).toEqual(new Set(["baseline", "noise", "reduction", "reduction-steps"])); // prettier-ignore
+    expect(text(document, "#accuracy-table")).toContain("80\u00a0% removed, as many steps"); // prettier-ignore
+  });
+});
+
 describe("a single run", () => {
   it("has its own report, without what needs levels", async () => {
     const { dir, rows } = sweep();

@@ -35,7 +35,7 @@ const split = (count: number) => ({
 const dataset: Dataset = {
   name: "random",
   layout: "cifar10",
-  classNames: [..."abcdefghij"],
+  classNames: Array.from({ length: 10 }, (_, c) => `class ${c}`),
   imageSize: 32,
   mean: [0.5, 0.5, 0.5],
   std: [0.25, 0.25, 0.25],

@@ -35,6 +35,8 @@ export interface FolderOptions {
   models?: string[];
   /** Levels of both arms, or of each. */
   levels?: number[] | { noise: number[]; reduction: number[] };
+  /** Levels of a second reduction arm, with as many steps as the baseline; it does half the damage. */
+  steps?: number[];
   seeds?: number[];
   classes?: string[];
   /** Test images of each class. */
@@ -71,7 +73,7 @@ function gaussian(stream: RandomStream): number {
 /** Share of its strength that a network has lost. */
 function damageOf({ arm, level, model }: Condition, options: Options): number {
   const rate = options.exchange[options.models.indexOf(model)] ?? 2;
-  return arm === "noise" ? rate * level : level;
+  return { baseline: 0, noise: rate * level, reduction: level, "reduction-steps": level / 2 }[arm]; // prettier-ignore
 }
 
 /** How hard a class is, and how much it suffers: the same for every model, so that their orders agree. */
@@ -139,7 +141,7 @@ function poisonOf(condition: Condition, options: Options) {
   const { classes, noiseKind } = options;
   const images = 200 * classes.length;
   const noise = condition.arm === "noise" ? condition.level : 0;
-  const keep = condition.arm === "reduction" ? 1 - condition.level : 1;
+  const keep = condition.arm.startsWith("reduction") ? 1 - condition.level : 1;
   const selected = Math.round(noise * images);
   const changed = noiseKind === "uniform" ? selected : Math.round(selected * (1 - 1 / classes.length)); // prettier-ignore
   return {
@@ -171,6 +173,7 @@ function writeRun(
     model: condition.model, width: 1, data: "sample", noise: poison.nominal, noiseKind: options.noiseKind, keep: poison.keep,
     epochs, batch: 128, lr: 0.02, momentum: 0.9, weightDecay: 5e-4, augment: "standard", seed: condition.seed, precision: "f32",
     classes, adapter: "llvmpipe (LLVM 15.0.6, 256 bits)", version: "0.1.0",
+    ...(condition.arm === "reduction-steps" && { steps: epochs * 20 }),
   }; // prettier-ignore
   // The longer the training, the more of the lies are known by heart.
   const asGiven = Math.round(poison.changed * 0.55);
@@ -207,12 +210,13 @@ function writeRun(
   return { ...condition, top1Last: end.top1, top1Best: metrics.best.top1, top5Last: end.top5, lossLast: end.loss, status: "done", run }; // prettier-ignore
 }
 
-function conditionsOf({ models, seeds, levels }: Options): Condition[] {
+function conditionsOf({ models, seeds, levels, steps }: Options): Condition[] {
   return models.flatMap((model) =>
     seeds.flatMap((seed): Condition[] => [
       { model, seed, arm: "baseline", level: 0 },
       ...levels.noise.map((level) => ({ model, seed, arm: "noise" as const, level })), // prettier-ignore
       ...levels.reduction.map((level) => ({ model, seed, arm: "reduction" as const, level })), // prettier-ignore
+      ...steps.map((level) => ({ model, seed, arm: "reduction-steps" as const, level })), // prettier-ignore
     ]),
   );
 }
@@ -232,6 +236,7 @@ export function writeSweepFolder(
     epochs: 12,
     exchange: [],
     noiseKind: "shuffle",
+    steps: [],
     unfinished: {},
     logits: true,
     ...rest,
@@ -244,7 +249,7 @@ export function writeSweepFolder(
     const hash = `${(i + 1).toString(16).padStart(8, "0")}abcdef`;
     const state = options.unfinished[id] ?? "done";
     const noise = arm === "noise" ? level : 0;
-    const keep = arm === "reduction" ? 1 - level : 1;
+    const keep = arm.startsWith("reduction") ? 1 - level : 1;
     jobs.push({ id, hash, config: { model, seed, noise, keep }, state });
     const run = `runs/${id}-${hash.slice(0, 8)}`;
     if (state === "failed" || state === "diverged") {

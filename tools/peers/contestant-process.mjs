@@ -1,56 +1,61 @@
 /**
- * Runs one contestant in a process of its own and times it on request. Started by lenet.mjs, talks to it by messages:
+ * Runs one contestant in a process of its own and times it on request. Started by contestant.mjs, talks to it by lines of
+ * JSON on descriptor 3, as pytorch.py does:
  *
- *   → { ready: { name, version, adapter } } or { failed: "why" }, once
- *   ← { steps: n }
- *   → { seconds, loss }: the wall time of n steps up to their completion on the device, and the last step's loss
+ *   → { name, version, adapter, settings?, tolerance?, tracks: [{ name, amount }] } or { failed: "why" }, once
+ *   ← { track, steps }
+ *   → { seconds, value }: the wall time of so many steps up to their completion on the device, and what came of them
  */
+import { Socket } from "node:net";
+import { createInterface } from "node:readline";
 import { setImmediate } from "node:timers/promises";
 import { defaultAdapter, describeAdapter } from "./webgpu-globals.mjs";
 
 /** Steps between two turns of the event loop, in which Node frees the handles of collected GPU objects. */
 const stepsPerTurn = 16;
 
-async function time(contestant, steps) {
+const channel = new Socket({ fd: 3 });
+const send = (message, then) =>
+  channel.write(`${JSON.stringify(message)}\n`, then);
+
+async function time({ step, sync, value }, steps) {
   const start = performance.now();
   for (let i = 1; i <= steps; i++) {
-    await contestant.step();
+    await step();
     if (i % stepsPerTurn === 0) await setImmediate();
   }
-  const loss = await contestant.sync();
-  return { seconds: (performance.now() - start) / 1000, loss };
+  await sync();
+  const seconds = (performance.now() - start) / 1000;
+  return { seconds, value: await value() };
 }
 
 function fail(error) {
   // Not before the message is out.
-  process.send({ failed: error?.message ?? String(error) }, () =>
-    process.exit(1),
-  );
+  send({ failed: error?.message ?? String(error) }, () => process.exit(1));
 }
 
-const [module, batch] = process.argv.slice(2);
+const [module, task] = process.argv.slice(2);
 process.on("unhandledRejection", fail);
 process.on("uncaughtException", fail);
-process.on("disconnect", () => process.exit());
 
 try {
   const adapter = await defaultAdapter();
   const { setup } = await import(module);
-  const contestant = await setup({ batch: Number(batch) });
+  const { device, tracks, ...about } = await setup(JSON.parse(task));
   // A library that ignores a shader error only seems fast.
-  contestant.device?.addEventListener("uncapturederror", ({ error }) =>
-    fail(error),
-  );
-  process.on("message", ({ steps }) => {
-    time(contestant, steps).then((result) => process.send(result), fail);
+  device?.addEventListener("uncapturederror", ({ error }) => fail(error));
+  const lines = createInterface({ input: channel });
+  lines.on("line", (line) => {
+    const { track, steps } = JSON.parse(line);
+    const chosen = tracks.find(({ name }) => name === track);
+    time(chosen, steps).then((result) => send(result), fail);
   });
-  const info = contestant.device?.adapterInfo;
-  process.send({
-    ready: {
-      name: contestant.name,
-      version: contestant.version,
-      adapter: info ? describeAdapter(info) : adapter,
-    },
+  lines.on("close", () => process.exit());
+  const info = device?.adapterInfo;
+  send({
+    adapter: info ? describeAdapter(info) : adapter,
+    ...about,
+    tracks: tracks.map(({ name, amount }) => ({ name, amount })),
   });
 } catch (error) {
   fail(error);

@@ -15,6 +15,7 @@ import {
 } from "../../../shaders/conv2d-gather.wgsl.js";
 import { elementwiseGrid } from "../../../shaders/common.js";
 import {
+  convFlops,
   simplify,
   vec4Channels,
   type ConvGeometry,
@@ -36,6 +37,7 @@ import {
   gradWeightCandidates,
   gradWeightVariant,
 } from "./conv2d-variants.js";
+import { bind, over } from "./elementwise.js";
 import { reluGrad } from "./relu.js";
 import { variantName } from "./variant-names.js";
 
@@ -54,7 +56,7 @@ function outputSize(
   return Math.floor((size + 2 * padding - kernel) / stride) + 1;
 }
 
-function geometryOf(
+export function geometryOf(
   x: Shape,
   weights: Shape,
   attributes: Conv2dAttributes,
@@ -79,7 +81,10 @@ function gatherDispatch(
   const { pass, geometry } = problem;
   const variant = gatherVariant(target, pass, geometry);
   const options: GatherOptions = { ...problem, variant };
-  const reads = inputs.map((tensor): Binding => ({ tensor, access: "read" }));
+  const bindings = bind(inputs, [output]);
+  const { addend, mask } = options.epilogue;
+  // The epilogue reads addend and mask where it writes; they come last of the inputs.
+  const count = Number(addend ?? false) + Number(mask ?? false);
   return {
     label,
     choice: {
@@ -87,8 +92,10 @@ function gatherDispatch(
       variant: variantName(variant),
     },
     wgsl: conv2dGather(options),
-    bindings: [...reads, { tensor: output, access: "write" }],
+    bindings,
+    inPlace: over(bindings, ...[2, 3].slice(0, count)),
     workgroups: conv2dGatherGrid(options),
+    flops: convFlops(options.geometry),
   };
 }
 
@@ -239,6 +246,7 @@ export const conv2dGradWeightOp: OpDefinition<GradWeightAttributes> = {
         { tensor: partials, access: "write" },
       ],
       workgroups: conv2dGradWeightGrid(options),
+      flops: convFlops(geometry),
     });
     const first = geometry.kh * geometry.kw * cin4 * 4 * cout4;
     const rest = attributes.bias ? cout4 : 0;

@@ -1,8 +1,10 @@
 /** The table of accuracies: top-1 and top-5, best and last, for every model, arm and level. */
+import { ACCURACIES } from "./accuracy.js";
 import {
   conditionText,
   conditions,
   effectiveRate,
+  type Estimate,
   estimate,
   mean,
   type ModelRuns,
@@ -13,7 +15,6 @@ import { escapeHtml, fixed, percent } from "./html.js";
 const COLUMNS = [
   "seeds",
   "top-1, last",
-  "95 % interval",
   "top-1, best",
   "top-5, last",
   "top-5, best",
@@ -24,21 +25,21 @@ const COLUMNS = [
 /** Rows that stand open; more are folded away on screen. */
 const MAX_OPEN = 20;
 
+/** A value with its interval below it. */
+function estimateCell(value: Estimate | null): string {
+  if (value === null) return "–";
+  const interval = `${fixed(100 * value.low, 1)} – ${fixed(100 * value.high, 1)}`;
+  return `${percent(value.mean)}<br><span class="aside">${interval}</span>`;
+}
+
 function bodyOf(group: ModelRuns, several: boolean): string {
   const images = testImages(group);
   const rows = conditions(group).map((condition) => {
     const { runs } = condition;
-    const top1 = estimate(
-      runs.map(({ row }) => row.top1Last),
-      images,
-    );
+    const estimates = ACCURACIES.map(({ read }) => estimate(runs.map(read), images)); // prettier-ignore
     const cells = [
       String(runs.length),
-      percent(top1?.mean ?? null),
-      top1 ? `${fixed(100 * top1.low, 1)} – ${fixed(100 * top1.high, 1)}` : "–",
-      percent(mean(runs.map(({ row }) => row.top1Best))),
-      percent(mean(runs.map(({ row }) => row.top5Last))),
-      percent(mean(runs.map(({ summary }) => summary?.best.top5))),
+      ...estimates.map(estimateCell),
       fixed(mean(runs.map(({ row }) => row.lossLast)), 3),
       percent(mean(runs.map(effectiveRate))),
     ];
@@ -56,7 +57,8 @@ export function accuracyTable(groups: readonly ModelRuns[]): string {
   const done = groups.filter((group) => group.done.length > 0);
   if (done.length === 0) return "";
   const count = done.reduce((sum, group) => sum + conditions(group).length, 0);
-  const caption = "Accuracy on the test images, means over the seeds";
+  const caption =
+    "Accuracy on the test images, means over the seeds with 95 % intervals";
   const head = ["training data", ...COLUMNS].map(
     (title, i) =>
       `<th scope="col"${i > 0 ? ' class="number"' : ""}>${title}</th>`,

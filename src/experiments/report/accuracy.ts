@@ -16,6 +16,7 @@ import {
 import type { Figure } from "./figure.js";
 import { slug } from "./html.js";
 import { armColor, armDash } from "./palette.js";
+import type { RunData } from "./study.js";
 import {
   chart,
   type Frame,
@@ -107,7 +108,7 @@ function accuracyChart(
 }
 
 /** How intervals of accuracies are made, in a sentence. */
-export function intervalSentence(groups: readonly ModelRuns[]): string {
+function intervalSentence(groups: readonly ModelRuns[]): string {
   const counts = groups.flatMap((group) =>
     conditions(group).map(({ runs }) => runs.length),
   );
@@ -125,30 +126,36 @@ export function intervalSentence(groups: readonly ModelRuns[]): string {
     .join(" ");
 }
 
+/** The accuracies of a run by their names in tables. */
+export const ACCURACIES: readonly {
+  name: string;
+  read: (run: RunData) => number | null;
+}[] = [
+  { name: "top1_last", read: ({ row }) => row.top1Last },
+  { name: "top1_best", read: ({ row }) => row.top1Best },
+  { name: "top5_last", read: ({ row }) => row.top5Last },
+  { name: "top5_best", read: ({ summary }) => summary?.best.top5 ?? null },
+];
+
 /** The table of every condition, in plain numbers. */
 function accuracyCsv(groups: readonly ModelRuns[]): string {
   const rows = groups.flatMap((group) =>
-    conditions(group).map(({ arm, level, runs }): Cell[] => {
-      const images = testImages(group);
-      const top1 = estimate(runs.map(({ row }) => row.top1Last), images); // prettier-ignore
-      return [
-        group.model,
-        arm,
-        level,
-        runs.length,
-        top1?.mean ?? null,
-        top1?.low ?? null,
-        top1?.high ?? null,
-        mean(runs.map(({ row }) => row.top1Best)),
-        mean(runs.map(({ row }) => row.top5Last)),
-        mean(runs.map(({ summary }) => summary?.best.top5)),
-        mean(runs.map(({ row }) => row.lossLast)),
-        mean(runs.map(effectiveRate)),
-      ];
-    }),
+    conditions(group).map(({ arm, level, runs }): Cell[] => [
+      group.model,
+      arm,
+      level,
+      runs.length,
+      ...ACCURACIES.flatMap(({ read }) => {
+        const value = estimate(runs.map(read), testImages(group));
+        return value ? [value.mean, value.low, value.high] : [null, null, null];
+      }),
+      mean(runs.map(({ row }) => row.lossLast)),
+      mean(runs.map(effectiveRate)),
+    ]),
   );
+  const columns = ACCURACIES.flatMap(({ name }) => [name, `${name}_low`, `${name}_high`]); // prettier-ignore
   return writeCsv(
-    ["model", "arm", "level", "seeds", "top1_last", "top1_last_low", "top1_last_high", "top1_best", "top5_last", "top5_best", "loss_last", "effective_rate"], // prettier-ignore
+    ["model", "arm", "level", "seeds", ...columns, "loss_last", "effective_rate"], // prettier-ignore
     rows,
   );
 }

@@ -8,7 +8,7 @@ import type { RunData, StudyData } from "./study.js";
 export type LevelArm = Exclude<Arm, "baseline">;
 
 /** In the order of every table and figure. */
-export const LEVEL_ARMS: readonly LevelArm[] = [
+const LEVEL_ARMS: readonly LevelArm[] = [
   "noise",
   "reduction",
   "reduction-steps",

@@ -108,9 +108,14 @@ function exchangeChart(series: readonly ExchangeSeries[], budget: Budget) {
     );
   });
   const end = Math.min(100 * lastRate, 100 * most);
+  // Beside the end of its line, but clear of the label of the largest reduction.
+  const evenY = Math.max(space.y(end), space.y(100 * most) + 22);
   const even =
     stroke(`M${space.x(0)} ${space.y(0)}L${space.x(end)} ${space.y(end)}`, "var(--muted)", { "stroke-width": 1, "stroke-dasharray": "3 4" }) + // prettier-ignore
-    text(space.x(0.62 * end) + 8, space.y(0.62 * end) + 16, "as much as a missing image", { fill: "var(--muted)" }); // prettier-ignore
+    text(space.right + 8, evenY, "as much as a", { fill: "var(--muted)" }) +
+    text(space.right + 8, evenY + 15, "missing image", {
+      fill: "var(--muted)",
+    });
   const same = rows.every((row) => row.largestReduction === most);
   const limit =
     !same ? "" : stroke(`M${space.left} ${space.y(100 * most)}H${space.right}`, "var(--muted)", { "stroke-width": 1 }) + // prettier-ignore

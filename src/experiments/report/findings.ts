@@ -57,13 +57,19 @@ export function answerNote(series: readonly ExchangeSeries[]): string | null {
   if (!first) return null;
   const row = quotedRow(first.rows);
   const interval = intervalText(row);
-  const single = series.length === 1 && interval !== null;
+  const single = new Set(series.map(({ group }) => group)).size === 1 && interval !== null; // prettier-ignore
+  const others = series.flatMap(({ group, budget, rows }) => {
+    const same = rows.find((one) => one.noiseLevel === row.noiseLevel);
+    if (budget === first.budget || !same) return [];
+    return [` At equal ${budget}, ${group.model}: ${equivalentText(same)}.`];
+  });
   return (
     `At a noise level of ${levelText(row.noiseLevel)}` +
     (single
       ? ` (95 % interval ${interval}${row.interval === "bootstrap" ? ", one training draw" : ""})`
       : "") + // prettier-ignore
-    `; the smaller training sets were ${BUDGET_TEXT[first.budget]}.`
+    `; the smaller training sets were ${BUDGET_TEXT[first.budget]}.` +
+    others.join("")
   );
 }
 
@@ -99,9 +105,11 @@ function classSentence(study: StudyData): string | null {
 function markedSentence(study: StudyData): string | null {
   const cells = study.measures.impact.filter(({ impact }) => impact !== null);
   if (cells.length === 0) return null;
+  const none = study.measures.impact.length - cells.length;
+  const without = none > 0 ? ` Another ${none} have no index, because the clean run recognises no image of the class.` : ""; // prettier-ignore
   const worse = cells.filter((row) => row.marked && row.impact! > 0).length;
   const better = cells.filter((row) => row.marked && row.impact! < 0).length;
-  return `Of ${cells.length} pairs of class and level, noise harmed significantly more than losing the data in ${worse} and significantly less in ${better} (false discovery rate 5 % per model).`;
+  return `Of ${cells.length} pairs of class and level, noise harmed significantly more than losing the data in ${worse} and significantly less in ${better} (false discovery rate 5 % per model).${without}`;
 }
 
 /** Up to so many models have a sentence each. */

@@ -8,7 +8,7 @@ import { fixed, levelText, signed, slug } from "./html.js";
 import { CHART_WIDTH } from "./svg.js";
 
 /** End of the colour scale: the largest index up to 1. A class that the clean run barely knows has a wild ratio, which must not wash out the others. */
-export function impactScale(rows: readonly ImpactRow[]): {
+function impactScale(rows: readonly ImpactRow[]): {
   max: number;
   beyond: boolean;
 } {
@@ -18,7 +18,7 @@ export function impactScale(rows: readonly ImpactRow[]): {
 }
 
 /** What is known of a cell, in a line. */
-export function impactNote(row: ImpactRow): string {
+function impactNote(row: ImpactRow): string {
   const where = `${row.class}, ${levelText(row.level)}`;
   if (row.impact === null)
     return `${where}: no index, because the clean run recognises no image of the class`;

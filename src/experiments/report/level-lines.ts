@@ -73,7 +73,7 @@ export function curveArms(group: ModelRuns): LevelArm[] {
 }
 
 /** The range of all lines, so that charts can be compared; from 0 where `zero`. */
-export function commonDomain(
+function commonDomain(
   lines: readonly LevelLine[],
   zero: boolean,
 ): [number, number] {
@@ -87,7 +87,7 @@ export function commonDomain(
 }
 
 /** One chart of an arm. Values are drawn as they are; `scale` makes percent of fractions. */
-export function linesChart(
+function linesChart(
   lines: readonly LevelLine[],
   domain: readonly [number, number],
   levels: readonly number[],

@@ -10,7 +10,7 @@ import type { RunData } from "./study.js";
 const SMOOTH_POINTS = 80;
 
 /** Width of the moving average over `count` logged steps: about a thirtieth of them, odd. */
-export function smoothingWindow(count: number): number {
+function smoothingWindow(count: number): number {
   return 2 * Math.round(count / 60) + 1;
 }
 

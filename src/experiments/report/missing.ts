@@ -24,7 +24,7 @@ function listText(names: readonly string[]): string {
 }
 
 /** Everything missing, in words. */
-export function missingItems({ runs, problems }: StudyData): string[] {
+function missingItems({ runs, problems }: StudyData): string[] {
   const open = runs.filter(({ row }) => row.status !== "done");
   const states = [...new Set(open.map(({ row }) => row.status))];
   const byState = states.flatMap((state) => {

@@ -57,7 +57,7 @@ function mix(from: Lch, to: Lch, t: number): Lch {
 }
 
 /** Steps of an arm's ramp over its levels. */
-export const LEVEL_STEPS = 8;
+const LEVEL_STEPS = 8;
 /** Steps of the sequential scale, from nothing to everything. */
 export const SEQUENTIAL_STEPS = 17;
 /** Steps of a diverging scale; the middle one is neutral. */

@@ -48,7 +48,7 @@ function classMarkup(space: Frame, rows: readonly ImpactRow[]): string {
     arm("reduction", "tprdNorm") +
     bracket +
     labels +
-    text(space.left, space.height - 8, words, { "font-weight": 600 })
+    text(0, space.height - 8, words)
   );
 }
 
@@ -59,9 +59,9 @@ function readOffChart(group: ModelRuns, rows: readonly ImpactRow[]): string {
     .flatMap((row) => [row.tprnNorm ?? 1, row.tprdNorm ?? 1])
     .map(clip);
   const space = frame({
-    width: 600,
+    width: 640,
     height: 320,
-    right: 176,
+    right: 200,
     bottom: 66,
     x: { domain: [0, 100 * levels.at(-1)!], label: "level (%)" },
     y: { domain: [Math.min(0, ...values), Math.max(1.1, ...values)], label: "true positive rate / that of the clean run" }, // prettier-ignore

@@ -29,9 +29,7 @@ export function rankedClasses(rows: readonly SensitivityRow[]): ClassLine[] {
 }
 
 /** Kendall's W in words; null where there is none. */
-export function concordanceText(
-  concordance: Concordance | null,
-): string | null {
+function concordanceText(concordance: Concordance | null): string | null {
   const across = concordance?.acrossModels;
   if (!across) return null;
   const within = concordance.withinModel.filter(({ w }) => w !== null);

@@ -46,6 +46,8 @@ function uniform(step: number, learningRate: number): ArrayBuffer {
     step,
     epoch: 1,
     offset: 0,
+    samples: 1,
+    continues: false,
     logSlot: 0,
     learningRate,
     firstStep: step === 1,

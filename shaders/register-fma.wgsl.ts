@@ -1,0 +1,53 @@
+/**
+ * Fused multiply-adds on registers alone: the most arithmetic that an adapter can do, which no kernel that reads memory
+ * reaches. Every invocation runs independent chains, enough to hide an instruction's latency.
+ *
+ * Bindings: 0 source (4 factors), 1 destination `[invocations]`. Dispatch: grid(workgroups).
+ * FLOPs: 2·4·chains·rounds·invocations.
+ */
+import { wgsl } from "wgsl-preprocessor/wgsl-preprocessor.js";
+import { linearWorkgroup, repeat, storage } from "./common.js";
+
+export interface RegisterFmaOptions {
+  readonly workgroups: number;
+  readonly workgroup: number;
+  /** vec4 accumulators of an invocation. */
+  readonly chains: number;
+  /** A multiple of 8. */
+  readonly rounds: number;
+}
+
+/** Rounds in one turn of the loop, whose own instructions would otherwise take a tenth of the time. */
+const unrolled = 8;
+
+export function registerFmaFlops({
+  workgroups,
+  workgroup,
+  chains,
+  rounds,
+}: RegisterFmaOptions): number {
+  return 2 * 4 * chains * rounds * workgroup * workgroups;
+}
+
+export function registerFma({
+  workgroups,
+  workgroup,
+  chains,
+  rounds,
+}: RegisterFmaOptions): string {
+  return wgsl`${storage(0, "read", "source")}
+${storage(1, "read_write", "destination")}
+
+@compute @workgroup_size(${workgroup})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
+  let i = ${linearWorkgroup(workgroups)} * ${workgroup}u + local.x;
+  // Factors from memory, so that nothing can be computed beforehand.
+  let x = source[0];
+  let y = source[0].yzwx;
+  ${repeat(chains, (c) => `var c${c} = x + f32(i + ${c}u);`)}
+  for (var turn = 0u; turn < ${rounds / unrolled}u; turn++) {
+    ${repeat(unrolled, () => repeat(chains, (c) => `c${c} = fma(c${c}, x, y);`))}
+  }
+  destination[i] = ${repeat(chains, (c) => `c${c}`, " + ")};
+}`;
+}

@@ -1,0 +1,46 @@
+import { describe, expect, it } from "vitest";
+import { grid } from "../../shaders/common.js";
+import type { PlainMatmulOptions } from "../../shaders/plain-matmul.wgsl.js";
+import { registerFma } from "../../shaders/register-fma.wgsl.js";
+import { testDevice } from "../engine/harness.js";
+import { runKernel, testPlainMatmul } from "./peak-kernels.js";
+
+const { subgroup } = (await testDevice()).target;
+
+// Tiles take software adapters half a minute to compile: peak-kernels.slow.test.ts has them.
+describe("peak kernels", () => {
+  const size = { m: 64, n: 128, k: 32 };
+  const kernels: PlainMatmulOptions[] = [
+    { ...size, block: { rows: 4, vectors: 2 }, workgroup: 8 },
+  ];
+  if (subgroup >= 8 && subgroup <= 16)
+    kernels.push({
+      ...size,
+      block: { rows: 4, vectors: 2 },
+      workgroup: subgroup,
+      broadcast: subgroup,
+    });
+  testPlainMatmul(kernels);
+
+  it("does every multiply-add of the register kernel", async () => {
+    const options = { workgroups: 3, workgroup: 4, chains: 2, rounds: 8 };
+    const source = Float32Array.from([1, 2, 3, 2]);
+    const words = await runKernel(
+      registerFma(options),
+      grid(options.workgroups),
+      [source],
+      options.workgroups * options.workgroup * 4,
+    );
+    words.forEach((word, at) => {
+      const lane = at % 4;
+      const [x, y] = [source[lane]!, source[(lane + 1) % 4]!];
+      let sum = 0;
+      for (let chain = 0; chain < options.chains; chain++) {
+        let c = x + Math.floor(at / 4) + chain;
+        for (let round = 0; round < options.rounds; round++) c = c * x + y;
+        sum += c;
+      }
+      expect(word).toBe(sum);
+    });
+  });
+});
