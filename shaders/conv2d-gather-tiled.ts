@@ -14,7 +14,6 @@ import { repeat } from "./common.js";
 import { vec4Channels, type ConvGeometry } from "./convolution.js";
 import {
   column,
-  experiments,
   rowQuad,
   tiledGemm,
   tileLayout,
@@ -286,11 +285,9 @@ function sourceLoader(options: TiledGatherOptions, gather: Gather): TileLoader {
           ...(tail ? ["k4 < total4"] : []),
         ];
         const at = `u32(${place(s, j)} + move_${s})`;
-        if (conditions.length === 0) return `${register(j)} = source[${at}];`;
-        const inside = conditions.join(" && ");
-        return experiments.select
-          ? `{ let inside = ${inside}; ${register(j)} = select(vec4<f32>(), source[select(0u, ${at}, inside)], inside); }`
-          : `${register(j)} = vec4<f32>(); if (${inside}) { ${register(j)} = source[${at}]; }`;
+        return conditions.length === 0
+          ? `${register(j)} = source[${at}];`
+          : `${register(j)} = vec4<f32>(); if (${conditions.join(" && ")}) { ${register(j)} = source[${at}]; }`;
       })}`;
     },
   };

@@ -31,9 +31,6 @@ export interface Tile {
   readonly unroll: number;
 }
 
-/** What conv-sweep tries beside the tiles. */
-export const experiments = { lanes: 8, select: false };
-
 /** Loads one of the two tiles. Text may use `load_step`, the step to load, and what `TiledGemm.prologue` declares. */
 export interface TileLoader {
   /** Direction of a task's vec4s in memory. */
@@ -111,14 +108,12 @@ function threadPosition({
   threadRows: number;
   threadColumns: number;
 }): string {
-  const wide = experiments.lanes;
-  const high = 32 / wide;
-  if (threadRows % high !== 0 || threadColumns % wide !== 0)
+  if (threadRows % 4 !== 0 || threadColumns % 8 !== 0)
     return `let thread_row = thread / ${threadColumns}u;
   let thread_column = thread % ${threadColumns}u;`;
-  const across = threadColumns / wide;
-  return `let thread_row = thread / ${32 * across}u * ${high}u + thread % 32u / ${wide}u;
-  let thread_column = thread / 32u % ${across}u * ${wide}u + thread % ${wide}u;`;
+  const across = threadColumns / 8;
+  return `let thread_row = thread / ${32 * across}u * 4u + thread % 32u / 8u;
+  let thread_column = thread / 32u % ${across}u * 8u + thread % 8u;`;
 }
 
 interface Part {

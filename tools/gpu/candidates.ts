@@ -1,5 +1,4 @@
 /** Names of the variants that conv-sweep tries. */
-import type { Pass } from "./conv-problems.js";
 
 /** Tile, block; each in several depths and bufferings. */
 const tiles = [
@@ -26,9 +25,9 @@ export function candidateNames(columns: number): string[] {
     ]);
 }
 
-/** Variants whose layout of lanes and way of guarding loads is varied. */
-export function layoutNames(pass: Pass): string[] {
-  return pass === "gradWeight"
-    ? ["t128x128x16/8x8/u16", "t128x128x16/16x8/u16", "t64x64x16/8x8/u16"]
-    : ["t64x128x16/8x8/u16", "t128x64x16/8x8/u16", "t128x128x16/16x8/u16"];
-}
+/** Tiles of the weight gradient that are tried with other numbers of splits too. */
+export const splitNames = [
+  "t128x128x16/8x8/u16",
+  "t128x128x16/16x8/u16",
+  "t64x64x16/8x8/u16",
+];

@@ -8,7 +8,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { experiments } from "../../shaders/gemm-tiled.js";
 import { type Device, openDevice } from "../../src/engine/device.js";
 import type { Dispatch, KernelTarget } from "../../src/engine/graph.js";
 import { KernelTimer } from "../../src/engine/kernel-timer.js";
@@ -16,7 +15,7 @@ import { Session } from "../../src/engine/session.js";
 import { bytesOf, type Tensor } from "../../src/engine/tensor.js";
 import { Tuner } from "../../src/engine/tuning.js";
 import { buildModel } from "../../src/models/registry.js";
-import { candidateNames, layoutNames } from "./candidates.js";
+import { candidateNames, splitNames } from "./candidates.js";
 import {
   dispatchesOf,
   flops,
@@ -125,21 +124,10 @@ async function race(
   }
 }
 
-function withLayout<T>(lanes: number, select: boolean, make: () => T): T {
-  const before = { ...experiments };
-  Object.assign(experiments, { lanes, select });
-  try {
-    return make();
-  } finally {
-    Object.assign(experiments, before);
-  }
-}
-
 function candidatesOf(
   target: KernelTarget,
   problem: ConvProblem,
   pass: Pass,
-  full: boolean,
 ): Candidate[] {
   const columns = pass === "gradInput" ? problem.cin : problem.cout;
   const make = (name: string, label = name): Candidate => ({
@@ -163,26 +151,11 @@ function candidatesOf(
     ...tiles.map((tile) => make(named(tile))),
   ];
   if (pass === "gradWeight" && !values.tiny)
-    for (const tile of layoutNames(pass))
+    for (const tile of splitNames)
       for (const by of [0.5, 0.75, 1.5, 2]) {
         const s = Math.max(1, Math.round(splits(tile) * by));
         candidates.push(make(`${tile}/s${s}`));
       }
-  if (full)
-    for (const [lanes, select] of [
-      [16, false],
-      [4, false],
-      [8, true],
-    ] as const)
-      for (const tile of values.tiny ? tiles.slice(0, 1) : layoutNames(pass))
-        candidates.push(
-          withLayout(lanes, select, () =>
-            make(
-              named(tile),
-              `${named(tile)} lanes${lanes}${select ? " select" : ""}`,
-            ),
-          ),
-        );
   return candidates;
 }
 
@@ -193,13 +166,13 @@ async function sweep(
 ): Promise<void> {
   const timer = new KernelTimer(device);
   const problems = values.tiny ? tiny : resnet18;
-  const todo = problems.flatMap((problem, i) =>
-    passes.map((pass) => ({ problem, pass, full: i < 2 })),
+  const todo = problems.flatMap((problem) =>
+    passes.map((pass) => ({ problem, pass })),
   );
   const prepare = (k: number) => {
     const item = todo[k];
     if (!item) return undefined;
-    const candidates = candidatesOf(target, item.problem, item.pass, item.full);
+    const candidates = candidatesOf(target, item.problem, item.pass);
     for (const { dispatches } of candidates)
       for (const dispatch of dispatches)
         device.pipeline(dispatch).catch(() => undefined);
@@ -241,8 +214,7 @@ async function sweep(
       `${problem.name} ${pass}: ${ran.length} variants, ${(elapsed() - begun).toFixed(1)} s${failed.length > 0 ? `; FAILED ${failed.join(" ")}` : ""}${wrong.length > 0 ? `; WRONG ${wrong.join(" ")}` : ""}`,
     );
     for (const row of ran.filter(
-      ({ variant }, i) =>
-        i < 8 || variant.includes("(rule)") || variant.includes("lanes"),
+      ({ variant }, i) => i < 8 || variant.includes("(rule)"),
     ))
       console.log(
         `    ${row.variant.padEnd(36)} ${row.ms!.toFixed(4).padStart(9)} ms ${row.tflops!.toFixed(2).padStart(6)} TFLOP/s  error ${row.error!.toExponential(1)}`,

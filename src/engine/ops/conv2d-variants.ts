@@ -59,8 +59,10 @@ function tiled(
   };
 }
 
-/** Fits every adapter: 64 invocations and 5 KiB, where WebGPU promises 256 and 16. */
-const smallestTile = tiled(32, 32, 16, [4, 4]);
+/** The fastest on an H200 where there are rows and columns enough, the fastest elsewhere, and one that fits everywhere. */
+const largeTile = tiled(128, 128, 16, [16, 8], false, 4);
+const mediumTile = tiled(64, 64, 16, [8, 8]);
+const smallestTile = tiled(32, 32, 16, [4, 4], false, 1);
 
 /** How the second tile's memory runs. */
 const secondTile = { forward: "tile", gradInput: "k" } as const;
@@ -100,7 +102,7 @@ function gatherRule(
   pass: ConvPass,
   geometry: ConvGeometry,
 ): GatherVariant {
-  const { rows, columns4 } = gatherSize(pass, geometry);
+  const { rows, columns4, depth4 } = gatherSize(pass, geometry);
   if (!canTile(target, geometry))
     return {
       family: "register",
@@ -108,18 +110,17 @@ function gatherRule(
       ...lanesOf(target),
     };
   const byRule = [
-    ...(columns4 > 16
-      ? [tiled(128, 128, 16, [8, 8]), tiled(64, 128, 16, [8, 8])]
-      : [tiled(128, 64, 16, [8, 8])]),
-    tiled(64, 64, 16, [8, 8]),
+    ...(columns4 > 16 ? [largeTile] : []),
+    ...(depth4 < 16 ? [tiled(64, 64, 8, [8, 8])] : []),
+    mediumTile,
     smallestTile,
   ].filter((tile) => fits(target, tile, "k", secondTile[pass]));
   const workgroups = ({ tileRows, tileColumns }: Tile) =>
     Math.ceil(rows / tileRows) * Math.ceil((columns4 * 4) / tileColumns);
-  return (
-    byRule.find((tile) => workgroups(tile) >= target.parallelism) ??
-    byRule.at(-1)!
-  );
+  // Half of what the adapter works on at a time is enough for the large tile; the others are for whatever is left.
+  return byRule.find(
+    (tile) => tile !== largeTile || 2 * workgroups(tile) >= target.parallelism,
+  )!;
 }
 
 /** Weight gradient: split over the pixels until the adapter is busy. */
@@ -156,25 +157,26 @@ function gradWeightRule(
     return { family: "register", block, ...lanes, splits };
   }
   const tile = [
-    ...(rows4 >= 128 && cout4 >= 32
-      ? [tiled(128, 128, 16, [16, 8]), tiled(128, 128, 16, [8, 8])]
-      : []),
-    tiled(64, 64, 16, [8, 8]),
+    ...(rows4 >= 128 && cout4 >= 32 ? [tiled(128, 128, 16, [16, 8])] : []),
+    mediumTile,
     smallestTile,
-  ].find((tile) => fits(target, tile, "tile", "tile"))!;
+  ].find((candidate) => fits(target, candidate, "tile", "tile"))!;
   return { ...tile, splits: bestSplits(target, tile, geometry) };
 }
 
 /**
- * How far to split K. With `parallelism` workgroups at work at a time, S splits of T tiles take ⌈T·S / parallelism⌉ rounds
- * of ⌈pixels / S⌉ each; and every split writes and reads a partial matrix, which costs about as much as `partialCost`
- * pixels of its products. At least 256 pixels a split.
+ * How far to split K. With room for `slots` workgroups at a time, S splits of T tiles take ⌈T·S / slots⌉ rounds of
+ * ⌈pixels / S⌉ each; and every split writes and reads a partial matrix, which costs about as much as `partialCost` pixels
+ * of its products. At least 256 pixels a split. Of tiles smaller than 128×128 up to three times as many run at a time.
  */
 export function bestSplits(
   target: KernelTarget,
   { tileRows, tileColumns, depth }: Tile,
   geometry: ConvGeometry,
 ): number {
+  const slots =
+    target.parallelism *
+    Math.max(1, Math.min(3, (128 * 128) / (tileRows * tileColumns)));
   const partialCost = 32;
   const { cin4, cout4 } = vec4Channels(geometry);
   const pixels = geometry.n * geometry.oh * geometry.ow;
@@ -186,8 +188,8 @@ export function bestSplits(
   for (let splits = 1; splits <= most; splits++) {
     const chunk = Math.ceil(pixels / depth / splits) * depth;
     const cost =
-      Math.ceil((tiles * splits) / target.parallelism) * (chunk + partialCost) +
-      (tiles * splits * partialCost) / target.parallelism;
+      Math.ceil((tiles * splits) / slots) * (chunk + partialCost) +
+      (tiles * splits * partialCost) / slots;
     if (cost < best.cost * 0.999) best = { splits, cost };
   }
   return best.splits;
@@ -206,23 +208,22 @@ function fits(
   );
 }
 
-/** Tiles worth measuring, by what was fastest on GPUs: all unrolled, most with 8×8 results an invocation. */
+/** Tiles worth measuring: those that were fastest for some shape on an H200. */
 function tiles(columns4: number): ({ readonly family: "tiled" } & Tile)[] {
   return columns4 > 16
     ? [
-        tiled(128, 128, 16, [8, 8]),
+        largeTile,
         tiled(128, 128, 16, [16, 8]),
+        tiled(128, 128, 16, [8, 8]),
         tiled(64, 128, 16, [8, 8]),
-        tiled(64, 128, 8, [16, 8]),
-        tiled(128, 64, 16, [8, 8]),
-        tiled(64, 64, 16, [8, 8]),
+        mediumTile,
       ]
     : [
+        mediumTile,
         tiled(128, 64, 16, [8, 8]),
-        tiled(128, 64, 8, [16, 8]),
-        tiled(64, 64, 16, [8, 8]),
+        tiled(128, 64, 16, [16, 8], false, 4),
+        tiled(64, 64, 8, [8, 8]),
         tiled(64, 64, 16, [8, 4]),
-        tiled(64, 64, 8, [8, 8], true),
       ];
 }
 
