@@ -16,7 +16,7 @@ import { testDevice } from "./harness.js";
 const device = await testDevice();
 const count = 14;
 const images = await ImageSource.upload(device, {
-  ...readRecords(count),
+  ...(await readRecords(count)),
   imageSize: 32,
   mean: [0.49, 0.48, 0.45],
   std: [0.25, 0.24, 0.26],

@@ -21,7 +21,7 @@ afterAll(() => {
 
 async function source(count: number): Promise<ImageSource> {
   const images = await ImageSource.upload(device, {
-    ...readRecords(count),
+    ...(await readRecords(count)),
     imageSize: 32,
     ...cifarNormalisation.cifar10,
   });
@@ -51,7 +51,7 @@ export function testAgainstPyTorch(
   target: KernelTarget & { readonly name: string },
 ): void {
   it(`${name}: logits, gradients and ten steps (${target.name})`, async () => {
-    const golden = readGolden(name);
+    const golden = await readGolden(name);
     const { settings } = golden;
     const { model, seed, batch, records, eval_records: evalRecords } = settings;
     const session = await Session.create(device, {

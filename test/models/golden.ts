@@ -1,7 +1,7 @@
 /** Reads test/golden/<case>.safetensors (made by tools/golden/models_golden.py) and the records they were made from. */
-import { readFileSync } from "node:fs";
 import { decodeSafetensors } from "../../src/engine/safetensors.js";
 import type { ModelOptions } from "../../src/models/options.js";
+import { readProjectFile } from "../files.js";
 
 interface Settings extends ModelOptions {
   readonly model: string;
@@ -29,9 +29,9 @@ export interface Golden {
 }
 
 /** @param name The case: a model's name, and the stem where it is not the default one. */
-export function readGolden(name: string): Golden {
+export async function readGolden(name: string): Promise<Golden> {
   const { tensors, metadata } = decodeSafetensors(
-    readFileSync(new URL(`../golden/${name}.safetensors`, import.meta.url)),
+    await readProjectFile(`test/golden/${name}.safetensors`),
   );
   const values = (key: string): Float32Array => {
     const tensor = tensors.get(key);
@@ -53,13 +53,11 @@ export function readGolden(name: string): Golden {
 }
 
 /** The first records of the embedded sample: images and labels. */
-export function readRecords(count: number): {
+export async function readRecords(count: number): Promise<{
   images: Uint8Array;
   labels: Int32Array;
-} {
-  const bytes = readFileSync(
-    new URL("../../data/sample/data_batch_1.bin", import.meta.url),
-  );
+}> {
+  const bytes = await readProjectFile("data/sample/data_batch_1.bin");
   const images = new Uint8Array(count * 3072);
   const labels = new Int32Array(count);
   for (let i = 0; i < count; i++) {

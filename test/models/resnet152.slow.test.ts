@@ -15,7 +15,7 @@ const mebibytes = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`;
 it("ResNet-152 does one full training step at batch 2", async () => {
   const device = await testDevice();
   const images = await ImageSource.upload(device, {
-    ...readRecords(batch),
+    ...(await readRecords(batch)),
     imageSize: 32,
     ...cifarNormalisation.cifar10,
   });
