@@ -1,4 +1,7 @@
-/** Puts a step's loss into its place in the ring of losses. Bindings: 0 loss, 1 step uniform, 2 ring. Dispatch: [1, 1, 1]. */
+/**
+ * Puts a step's loss into its place in the ring of losses; a further micro-batch adds its share. Bindings: 0 loss, 1 step
+ * uniform, 2 ring. Dispatch: [1, 1, 1].
+ */
 import { storage } from "./common.js";
 import { stepUniform } from "./step.wgsl.js";
 
@@ -7,5 +10,7 @@ ${stepUniform(1)}
 ${storage(2, "read_write", "ring", "array<f32>")}
 @compute @workgroup_size(1)
 fn main() {
-  ring[step.log_slot] = loss[0];
+  var value = loss[0];
+  if (step.continues == 1u) { value += ring[step.log_slot]; }
+  ring[step.log_slot] = value;
 }`;

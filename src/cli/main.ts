@@ -6,12 +6,15 @@
 import { argv, exit, stderr } from "node:process";
 import { Command } from "commander";
 import * as bench from "./commands/bench.js";
+import * as data from "./commands/data.js";
 import * as demo from "./commands/demo.js";
 import * as doctor from "./commands/doctor.js";
 import * as evaluate from "./commands/eval.js";
 import * as exportWeights from "./commands/export.js";
+import * as issues from "./commands/issues.js";
 import * as poison from "./commands/poison.js";
 import * as report from "./commands/report.js";
+import * as serve from "./commands/serve.js";
 import * as sweep from "./commands/sweep.js";
 import * as train from "./commands/train.js";
 import { debugDetails, describeFailure } from "./errors.js";
@@ -26,8 +29,11 @@ const commands = [
   evaluate,
   exportWeights,
   poison,
-  bench,
   report,
+  issues,
+  data,
+  serve,
+  bench,
   doctor,
 ];
 
@@ -41,6 +47,8 @@ Examples:
       labels of the embedded sample with 20 % noise, as .npy and .csv
   tarnish export --run runs/noisy --out noisy.safetensors
       its weights, for PyTorch
+  tarnish issues --data photos/
+      the labels of your own images that are most likely wrong
   tarnish doctor
       the GPU adapter in use, its limits, and how fast it is
 

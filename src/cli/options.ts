@@ -3,7 +3,9 @@
  * anything runs, with the flag, what it takes and what was given: "--noise: expected a share between 0 and 1, got 1.5".
  */
 import { Option } from "commander";
+import { imageLimits } from "../data/image-folder.js";
 import { UserError } from "../errors.js";
+import { noiseKindList } from "../experiments/poison.js";
 import { defaultStem, stems } from "../models/options.js";
 
 /** An option whose value goes through `parse`; parse throws the complaint about the text it is given. */
@@ -141,7 +143,7 @@ export const commonOptions = {
   data: () =>
     new Option(
       "--data <name|path>",
-      "sample, cifar10, cifar100, or the path of a data set",
+      "sample, cifar10, cifar100, or a path: CIFAR's archive or its folder, a folder of images or a .zip or .tar.gz of one",
     ).default("sample"),
   coarse: () =>
     new Option("--coarse", "CIFAR-100 with its 20 superclasses as labels"),
@@ -157,6 +159,44 @@ export const commonOptions = {
       "the first n test images alone, class-balanced",
       { min: 1 },
     ),
+  dataSplit: () =>
+    choiceOption(
+      "--data-split <name>",
+      "random draws training and test images anew",
+      ["official", "random"],
+    ),
+  splitSeed: () =>
+    integerOption(
+      "--split-seed <n>",
+      "the seed of a random split and of what is held out (default: 0)",
+    ),
+  valFraction: () =>
+    shareOption(
+      "--val-fraction <share>",
+      "image folders without test images: the share of each class that is held out (default: 0.2)",
+    ),
+  imageSize: () =>
+    integerOption(
+      "--image-size <pixels>",
+      "image folders: height and width of the images (default: 32)",
+      imageLimits.imageSize,
+    ),
+  labels: () =>
+    new Option(
+      "--labels <file>",
+      "labels to train on, one integer per training image (.npy, .csv, .json)",
+    ),
+  mirror: () =>
+    new Option(
+      "--mirror <url>",
+      "where cifar10 and cifar100 are downloaded from (default: $TARNISH_MIRROR, or their authors' site)",
+    ),
+  noise: () =>
+    shareOption(
+      "--noise <share>",
+      "share of each class that gets a noisy label",
+    ),
+  noiseKind: () => new Option("--noise-kind <kind>", noiseKindList),
   seed: () =>
     integerOption(
       "--seed <n>",
@@ -167,6 +207,11 @@ export const commonOptions = {
       "--adapter <name>",
       "auto, hardware, software, or part of an adapter's name",
     ).default("auto"),
+  memoryLimit: () =>
+    positiveOption(
+      "--memory-limit <GiB>",
+      "refuse a run that takes more on the device (a software adapter: the machine's memory at most)",
+    ),
   tune: () =>
     new Option(
       "--no-tune",

@@ -5,13 +5,9 @@ import { type RunRequest, trainToFolder } from "../experiments/node-run.js";
 import { pathsOf, type RunSummary } from "../experiments/node-run-folder.js";
 import { DivergedError, InterruptedError } from "../experiments/trainer.js";
 import { AdvisedError } from "./errors.js";
-import {
-  formatBytes,
-  formatCount,
-  formatDuration,
-  formatPercent,
-} from "./format.js";
+import { formatCount, formatDuration, formatPercent } from "./format.js";
 import { commandWith, stoppable } from "./interrupt.js";
+import { printMemory } from "./memory.js";
 import type { Output } from "./output.js";
 import { createProgress, type Progress } from "./progress.js";
 
@@ -31,11 +27,13 @@ export async function watchedRun(
     onNotice: (line) => {
       output.warn(line);
     },
+    onPlan: (memory) => {
+      printMemory(memory, settings, output);
+    },
     onStart: ({ session, course, images, resumed }) => {
-      const { plan, parameters } = session.memory;
       output.print(
-        `${settings.model}: ${formatCount(session.store.parameterCount)} parameters, ` +
-          `${formatBytes(plan + parameters)} on the device; ${formatCount(images)} images, ${formatCount(course.lastStep)} steps`,
+        `${settings.model}: ${formatCount(session.store.parameterCount)} parameters; ` +
+          `${formatCount(images)} images, ${formatCount(course.lastStep)} steps`,
       );
       if (resumed) {
         checkpointStep = resumed.step;

@@ -21,18 +21,24 @@ export function limitSplit(
   const quotas = balancedQuotas(split.labels, numClasses, limit);
   const imageBytes = split.images.length / split.count;
   const images = new Uint8Array(limit * imageBytes);
-  const labels = new Int32Array(limit);
-  let next = 0;
+  const chosen: number[] = [];
   split.labels.forEach((label, i) => {
     if (quotas[label]! === 0) return;
     quotas[label]!--;
     images.set(
       split.images.subarray(i * imageBytes, (i + 1) * imageBytes),
-      next * imageBytes,
+      chosen.length * imageBytes,
     );
-    labels[next++] = label;
+    chosen.push(i);
   });
-  return { count: limit, images, labels };
+  const { labels, given, paths } = split;
+  return {
+    count: limit,
+    images,
+    labels: Int32Array.from(chosen, (i) => labels[i]!),
+    ...(given && { given: Int32Array.from(chosen, (i) => given[i]!) }),
+    ...(paths && { paths: chosen.map((i) => paths[i]!) }),
+  };
 }
 
 /** Images to take of each class: dealt out one per class and round until `limit` are given. */

@@ -1,127 +1,121 @@
-/** Finds and reads a data set by its `--data` word: the sample, CIFAR by name, or a path. Node only. */
+/** Finds and reads a data set by its `--data` word: the sample, CIFAR by name, or a path to CIFAR or to images. Node only. */
 import { existsSync, statSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { UserError } from "../errors.js";
 import {
-  type CifarLayout,
   detectCifarLayout,
+  type FileMap,
   isCifarFile,
   parseCifar,
 } from "./cifar.js";
+import { dataDefaults } from "./defaults.js";
+import { imageLimits } from "./image-folder.js";
+import { isImagePath, linkRefused, requireInside } from "./image-layout.js";
 import { limitSplit } from "./limits.js";
-import { readTarGz } from "./node-archive.js";
+import {
+  type ArchiveFile,
+  bareName,
+  byBareName,
+  readTarGz,
+} from "./node-archive.js";
+import type { FolderReport } from "./node-image-folder.js";
+import type { ImageFiles } from "./node-image-source.js";
+import { obtainOfficial, type OfficialOptions } from "./node-official.js";
 import { packageRoot } from "./node-root.js";
+import { isOfficial } from "./official.js";
+import { redrawSplit } from "./split.js";
 import type { Dataset } from "./types.js";
 
-export interface LoadOptions {
+export interface LoadOptions extends OfficialOptions {
   /** CIFAR-100 only: the 20 superclasses. */
-  coarse?: boolean;
+  readonly coarse?: boolean | undefined;
   /** The first so many images of a split, class-balanced; all when absent. */
-  trainLimit?: number;
-  testLimit?: number;
-  /** A folder to look in for `cifar10` and `cifar100` before $TARNISH_DATA and ./data. */
-  dataDir?: string;
+  readonly trainLimit?: number | undefined;
+  readonly testLimit?: number | undefined;
+  /** `random` draws training and test images anew, by `splitSeed`. */
+  readonly dataSplit?: "official" | "random" | undefined;
+  /** Seed of the random split and of an image folder's hold-out; the same for all runs of a sweep. */
+  readonly splitSeed?: number | undefined;
+  /** Image folders without test images: the share of each class that is held out. */
+  readonly valFraction?: number | undefined;
+  /** Image folders: height and width that images are scaled and cropped to. */
+  readonly imageSize?: number | undefined;
+  /** Told what an image folder turned out to be. */
+  readonly onFolder?: ((report: FolderReport) => void) | undefined;
 }
-
-/** What to look for, by the names of the official archives and of the folders in them. */
-const official: Readonly<
-  Record<CifarLayout, { title: string; folder: string; archive: string }>
-> = {
-  cifar10: {
-    title: "CIFAR-10",
-    folder: "cifar-10-batches-bin",
-    archive: "cifar-10-binary.tar.gz",
-  },
-  cifar100: {
-    title: "CIFAR-100",
-    folder: "cifar-100-binary",
-    archive: "cifar-100-binary.tar.gz",
-  },
-};
 
 /**
  * Loads a data set.
  *
- * @param spec `sample`, `cifar10`, `cifar100`, or the path of an official archive (.tar.gz) or its unpacked folder.
- * @throws UserError when nothing is found, the files are damaged, or a limit cannot be met.
+ * @param spec `sample`, `cifar10`, `cifar100`, or a path: an official archive (.tar.gz) or its unpacked folder, or a folder
+ *   of images or a .zip or .tar.gz of one.
+ * @throws UserError when nothing is found, the files are damaged, or an option does not fit the data.
  */
 export async function loadDataset(
   spec: string,
   options: LoadOptions = {},
 ): Promise<Dataset> {
-  const { path, name } = locate(spec, options.dataDir);
-  const files = statSync(path).isDirectory()
-    ? await readFolder(path)
-    : await readTarGz(path, isCifarFile);
-  const layout = isOfficial(spec) ? spec : detectCifarLayout(files.keys());
-  if (layout === undefined) {
-    throw new UserError(
-      `${path}: holds no CIFAR data in the official binary layout (data_batch_1.bin, …, test_batch.bin and ` +
-        "batches.meta.txt, or train.bin, test.bin and fine_label_names.txt)",
-    );
-  }
-  const dataset = parseCifar(files, layout, {
-    name,
-    source: path,
-    coarse: options.coarse ?? false,
-  });
+  const { path, name } = await locate(spec, options);
+  const source = await openSource(spec, path);
+  const dataset =
+    source.kind === "cifar"
+      ? loadCifar(spec, path, name, source.files, options)
+      : await loadImages(path, name, source.files, options);
+  const splitSeed = options.splitSeed ?? dataDefaults.splitSeed;
+  const divided =
+    options.dataSplit === "random" ? redrawSplit(dataset, splitSeed) : dataset;
   const limited = (split: "train" | "test", limit: number | undefined) =>
     limit === undefined
-      ? dataset[split]
-      : limitSplit(dataset[split], dataset.classNames.length, limit);
+      ? divided[split]
+      : limitSplit(divided[split], divided.classNames.length, limit);
   return {
-    ...dataset,
+    ...divided,
     train: limited("train", options.trainLimit),
     test: limited("test", options.testLimit),
   };
 }
 
-function isOfficial(spec: string): spec is CifarLayout {
-  return Object.hasOwn(official, spec);
+/** The files of a data set's image folder or archive, for whoever wants to see an image as it is. Close them. */
+export async function openImages(spec: string): Promise<ImageFiles> {
+  const source = await openSource(spec, resolve(spec));
+  if (source.kind === "images") return source.files;
+  throw new UserError(`${spec}: is no image folder`);
 }
 
-/** The folder or archive that a spec means, and the data set's name. */
-function locate(
-  spec: string,
-  dataDir: string | undefined,
-): { path: string; name: string } {
-  if (spec === "sample")
-    return { path: join(packageRoot(), "data", "sample"), name: spec };
-  if (isOfficial(spec))
-    return { path: findOfficial(spec, dataDir), name: spec };
-  if (!existsSync(spec)) {
-    throw new UserError(
-      `data ${spec}: no such file or folder; name sample, cifar10, cifar100, or the path of an official CIFAR ` +
-        ".tar.gz or of its unpacked folder",
-    );
+/** What is at a path: CIFAR's files by bare name, or images. */
+type Source =
+  | { readonly kind: "cifar"; readonly files: FileMap }
+  | { readonly kind: "images"; readonly files: ImageFiles };
+
+async function openSource(spec: string, path: string): Promise<Source> {
+  const info = statSync(path);
+  if (info.isDirectory()) {
+    const names = (await readdir(path)).filter(isCifarFile);
+    if (names.length > 0 || isOfficial(spec))
+      return { kind: "cifar", files: await readFiles(path, names) };
+    const { openImageFolder } = await import("./node-image-source.js");
+    return { kind: "images", files: await openImageFolder(path) };
   }
-  const path = resolve(spec);
-  return { path, name: basename(path).replace(/\.(tar\.gz|tgz)$/, "") };
+  if (/\.zip$/i.test(path)) {
+    const { openZip } = await import("./node-image-source.js");
+    return { kind: "images", files: await openZip(path) };
+  }
+  const files = await readArchive(path);
+  const cifar = files.filter((file) => isCifarFile(bareName(file.path)));
+  if (cifar.length > 0 || isOfficial(spec))
+    return { kind: "cifar", files: byBareName(cifar, path) };
+  const { openTar } = await import("./node-image-source.js");
+  return {
+    kind: "images",
+    files: openTar(files, `${info.size}:${info.mtimeMs}`),
+  };
 }
 
-function findOfficial(
-  layout: CifarLayout,
-  dataDir: string | undefined,
-): string {
-  const { title, folder, archive } = official[layout];
-  const places = [dataDir, process.env.TARNISH_DATA, "data"].filter(
-    (place): place is string => Boolean(place), // unset or empty: not a place
-  );
-  const candidates = places.flatMap((place) => [
-    join(place, folder),
-    join(place, archive),
-  ]);
-  const found = candidates.find((candidate) => existsSync(candidate));
-  if (found !== undefined) return resolve(found);
-  throw new UserError(
-    `${title} was not found. Put ${archive} (its official "binary version") or the unpacked folder ${folder} into ` +
-      `${places.map((place) => resolve(place)).join(" or ")}, or set TARNISH_DATA to the folder that holds it.`,
-  );
-}
-
-async function readFolder(folder: string): Promise<Map<string, Uint8Array>> {
-  const names = (await readdir(folder)).filter(isCifarFile);
+async function readFiles(
+  folder: string,
+  names: readonly string[],
+): Promise<FileMap> {
   const read = async (name: string) => {
     try {
       return [
@@ -135,4 +129,118 @@ async function readFolder(folder: string): Promise<Map<string, Uint8Array>> {
     }
   };
   return new Map(await Promise.all(names.map(read)));
+}
+
+/** Bytes of a .tar.gz's files that are held in memory at once. */
+const tarBytes = 4 * 2 ** 30;
+
+/** CIFAR's files and images of a .tar.gz, and the names of its other files (without their bytes). */
+async function readArchive(path: string): Promise<ArchiveFile[]> {
+  const others: ArchiveFile[] = [];
+  let held = 0;
+  let declared = 0;
+  const files = await readTarGz(path, ({ name, type = "file", size }) => {
+    requireInside(name, path);
+    if (type === "symlink" || type === "link") throw linkRefused(name, path);
+    if (type !== "file") return false;
+    declared += size;
+    const wanted = isCifarFile(bareName(name)) || isImagePath(name);
+    if (wanted) held += size;
+    else others.push({ path: name, data: new Uint8Array() });
+    if (held > tarBytes || declared > imageLimits.archiveBytes)
+      throw new UserError(
+        `${path}: its files have more than ${held > tarBytes ? tarBytes : imageLimits.archiveBytes} bytes together, from ` +
+          `${name} on; unpack it and name the folder`,
+      );
+    return wanted;
+  });
+  return [...files, ...others];
+}
+
+function loadCifar(
+  spec: string,
+  path: string,
+  name: string,
+  files: FileMap,
+  options: LoadOptions,
+): Dataset {
+  const { imageSize, valFraction } = { ...dataDefaults, ...defined(options) };
+  if (imageSize !== dataDefaults.imageSize)
+    throw new UserError(
+      `--image-size ${imageSize}: CIFAR's images are 32×32; only image folders are resized`,
+    );
+  if (valFraction !== dataDefaults.valFraction)
+    throw new UserError(
+      `--val-fraction ${valFraction}: CIFAR has test images of its own; nothing is held out`,
+    );
+  const layout = isOfficial(spec) ? spec : detectCifarLayout(files.keys())!;
+  return parseCifar(files, layout, {
+    name,
+    source: path,
+    coarse: options.coarse ?? false,
+  });
+}
+
+async function loadImages(
+  path: string,
+  name: string,
+  files: ImageFiles,
+  options: LoadOptions,
+): Promise<Dataset> {
+  if (options.coarse)
+    throw new UserError(
+      `${path}: an image folder has no coarse labels; leave out --coarse`,
+    );
+  const { imageSize, valFraction, splitSeed } = {
+    ...dataDefaults,
+    ...defined(options),
+  };
+  const { loadImageFolder } = await import("./node-image-folder.js");
+  try {
+    const report = await loadImageFolder(files, {
+      name,
+      source: path,
+      imageSize,
+      valFraction,
+      splitSeed,
+      onProgress: options.onProgress,
+    });
+    if (report.heldOut && options.dataSplit === "random")
+      throw new UserError(
+        "--data-split random: what is held out of this folder is drawn at random already; --split-seed draws it anew",
+      );
+    if (!report.heldOut && valFraction !== dataDefaults.valFraction)
+      throw new UserError(
+        `--val-fraction ${valFraction}: ${path} has test images of its own; nothing is held out`,
+      );
+    options.onFolder?.(report);
+    return report.dataset;
+  } finally {
+    await files.close();
+  }
+}
+
+function defined(options: LoadOptions): LoadOptions {
+  return Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  );
+}
+
+/** The folder or archive that a spec means, and the data set's name. */
+async function locate(
+  spec: string,
+  options: OfficialOptions,
+): Promise<{ path: string; name: string }> {
+  if (spec === "sample")
+    return { path: join(packageRoot(), "data", "sample"), name: spec };
+  if (isOfficial(spec))
+    return { path: await obtainOfficial(spec, options), name: spec };
+  if (!existsSync(spec)) {
+    throw new UserError(
+      `data ${spec}: no such file or folder; name sample, cifar10, cifar100, or the path of an official CIFAR ` +
+        ".tar.gz or of its unpacked folder, or of an image folder or its .zip or .tar.gz",
+    );
+  }
+  const path = resolve(spec);
+  return { path, name: basename(path).replace(/\.(tar\.gz|tgz|zip)$/i, "") };
 }

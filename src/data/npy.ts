@@ -1,6 +1,7 @@
 /**
- * NumPy's .npy format, as far as labels need it: one-dimensional integer arrays. Written as version 1.0, int32
- * little-endian; read from any integer type. Format: numpy.lib.format's docstring (NEP 1).
+ * NumPy's .npy format, as far as labels and transition matrices need it. Labels are written as version 1.0, int32
+ * little-endian, and read from any integer type; matrices are read from any number type.
+ * Format: numpy.lib.format's docstring (NEP 1).
  */
 import { UserError } from "../errors.js";
 
@@ -33,8 +34,8 @@ export function writeNpy(values: Int32Array): Uint8Array<ArrayBuffer> {
 
 type Reader = (view: DataView, offset: number, little: boolean) => number;
 
-/** Integer types by NumPy's kind and size: bytes and how to read one value. */
-const integerTypes: Readonly<Record<string, { size: number; read: Reader }>> = {
+/** Number types by NumPy's kind and size: bytes and how to read one value. */
+const numberTypes: Readonly<Record<string, { size: number; read: Reader }>> = {
   i1: { size: 1, read: (view, at) => view.getInt8(at) },
   u1: { size: 1, read: (view, at) => view.getUint8(at) },
   i2: { size: 2, read: (view, at, little) => view.getInt16(at, little) },
@@ -49,6 +50,8 @@ const integerTypes: Readonly<Record<string, { size: number; read: Reader }>> = {
     size: 8,
     read: (view, at, little) => Number(view.getBigUint64(at, little)),
   },
+  f4: { size: 4, read: (view, at, little) => view.getFloat32(at, little) },
+  f8: { size: 8, read: (view, at, little) => view.getFloat64(at, little) },
 };
 
 /**
@@ -58,30 +61,18 @@ const integerTypes: Readonly<Record<string, { size: number; read: Reader }>> = {
  * @throws UserError for anything else: another format, type or shape, a truncated file, a value beyond int32.
  */
 export function readNpy(bytes: Uint8Array, name: string): Int32Array {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const { descr, shape, dataStart } = readHeader(view, bytes, name);
-  const type = /^[<>|=]?([iu][1248])$/.exec(descr)?.[1];
-  if (type === undefined) {
+  const header = readHeader(bytes, name);
+  if (!/^[<>|=]?[iu][1248]$/.test(header.descr)) {
     throw new UserError(
-      `${name}: holds values of type ${descr}, but integers are needed; save it with .astype("int32")`,
+      `${name}: holds values of type ${header.descr}, but integers are needed; save it with .astype("int32")`,
     );
   }
-  if (!/^\d+,$/.test(shape)) {
+  if (header.shape.length !== 1) {
     throw new UserError(
-      `${name}: has shape (${shape}), but one dimension is needed, one integer per image`,
+      `${name}: has shape (${header.shape.join(", ")}), but one dimension is needed, one integer per image`,
     );
   }
-  const count = parseInt(shape, 10);
-  const { size, read } = integerTypes[type]!;
-  if (bytes.length - dataStart !== count * size) {
-    throw new UserError(
-      `${name}: ${bytes.length - dataStart} bytes of data, but its header promises ${count} values of ${size} bytes; ` +
-        "the file is damaged or incomplete: save it again",
-    );
-  }
-  const little = !descr.startsWith(">");
-  return Int32Array.from({ length: count }, (_, i) => {
-    const value = read(view, dataStart + i * size, little);
+  return Int32Array.from(readValues(bytes, header, name), (value, i) => {
     if (value !== (value | 0))
       throw new UserError(
         `${name}: value ${value} at index ${i} does not fit int32`,
@@ -90,8 +81,63 @@ export function readNpy(bytes: Uint8Array, name: string): Int32Array {
   });
 }
 
-/** The header's fields: the type, the inside of the shape's parentheses (blanks removed), and where the data starts. */
-function readHeader(view: DataView, bytes: Uint8Array, name: string) {
+/**
+ * The rows of a two-dimensional .npy file of numbers, in C or in Fortran order.
+ *
+ * @param name The file's name, for messages.
+ * @throws UserError for anything else.
+ */
+export function readNpyMatrix(bytes: Uint8Array, name: string): number[][] {
+  const header = readHeader(bytes, name);
+  const [rows = 0, columns = 0] = header.shape;
+  if (
+    header.shape.length !== 2 ||
+    !/^[<>|=]?([iu][1248]|f[48])$/.test(header.descr)
+  ) {
+    throw new UserError(
+      `${name}: has shape (${header.shape.join(", ")}) and type ${header.descr}, but a matrix of numbers is needed`,
+    );
+  }
+  const values = readValues(bytes, header, name);
+  return Array.from({ length: rows }, (_, r) =>
+    Array.from(
+      { length: columns },
+      (__, c) => values[header.fortran ? c * rows + r : r * columns + c]!,
+    ),
+  );
+}
+
+interface Header {
+  readonly descr: string;
+  readonly fortran: boolean;
+  readonly shape: readonly number[];
+  /** Where the data starts. */
+  readonly dataStart: number;
+}
+
+/** All values in the file's order; its type is one of numberTypes. */
+function readValues(
+  bytes: Uint8Array,
+  { descr, shape, dataStart }: Header,
+  name: string,
+): number[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const count = shape.reduce((product, length) => product * length, 1);
+  const { size, read } = numberTypes[descr.slice(-2)]!;
+  if (bytes.length - dataStart !== count * size) {
+    throw new UserError(
+      `${name}: ${bytes.length - dataStart} bytes of data, but its header promises ${count} values of ${size} bytes; ` +
+        "the file is damaged or incomplete: save it again",
+    );
+  }
+  const little = !descr.startsWith(">");
+  return Array.from({ length: count }, (_, i) =>
+    read(view, dataStart + i * size, little),
+  );
+}
+
+function readHeader(bytes: Uint8Array, name: string): Header {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (!MAGIC.every((byte, i) => bytes[i] === byte)) {
     throw new UserError(
       `${name}: is no .npy file (it does not start with \\x93NUMPY); write it with numpy.save`,
@@ -115,11 +161,15 @@ function readHeader(view: DataView, bytes: Uint8Array, name: string) {
     bytes.subarray(headerStart, dataStart),
   );
   const descr = /'descr':\s*('[^']*'|\[.*?\])/.exec(header)?.[1];
-  const shape = /'shape':\s*\(([^)]*)\)/.exec(header)?.[1];
+  const shape = /'shape':\s*\(([\d, ]*)\)/.exec(header)?.[1];
   if (descr === undefined || shape === undefined) throw damaged();
   return {
     descr: descr.replaceAll("'", ""),
-    shape: shape.replaceAll(" ", ""),
+    fortran: /'fortran_order':\s*True/.test(header),
+    shape: shape
+      .split(",")
+      .filter((text) => text.trim())
+      .map(Number),
     dataStart,
   };
 }

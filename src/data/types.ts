@@ -7,6 +7,10 @@ export interface ImageSplit {
   images: Uint8Array;
   /** True labels, [count], each in [0, classNames.length). */
   labels: Int32Array;
+  /** Labels to train on instead, [count], where a file names them (`--labels`). */
+  given?: Int32Array;
+  /** Where each image comes from, [count]: its path inside the image folder. */
+  paths?: readonly string[];
 }
 
 export interface Dataset {
@@ -22,3 +26,13 @@ export interface Dataset {
   train: ImageSplit;
   test: ImageSplit;
 }
+
+/** Told of a longer piece of work while a data set is loaded: bytes of a download or images of a folder. */
+export type LoadProgress = (progress: {
+  readonly task: "download" | "decode";
+  /** The file or folder. */
+  readonly what: string;
+  readonly done: number;
+  /** Unknown while a server does not say. */
+  readonly total: number | undefined;
+}) => void;

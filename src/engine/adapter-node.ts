@@ -5,7 +5,7 @@
 import { constants, createReadStream, existsSync, readdirSync } from "node:fs";
 import { access, copyFile, mkdir, rename, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { homedir, tmpdir } from "node:os";
+import { homedir, tmpdir, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import { env, platform, arch, pid } from "node:process";
 import { createBrotliDecompress } from "node:zlib";
@@ -13,7 +13,11 @@ import { unpackTar } from "modern-tar/fs";
 import { pipeline } from "node:stream/promises";
 import { create, globals } from "webgpu";
 import { AdapterError } from "./errors.js";
-import type { AdapterChoice, FoundAdapter } from "./device.js";
+import {
+  type AdapterChoice,
+  type FoundAdapter,
+  isSoftwareAdapter,
+} from "./device.js";
 
 /**
  * Dawn hides f16 on NVIDIA's Vulkan driver and tensor cores everywhere unless asked, and rounds timestamps to 0.1 ms, a
@@ -70,14 +74,6 @@ function hasVulkanDriver(): boolean {
   });
 }
 
-/** Whether the adapter is a CPU in disguise. */
-function isSoftware({ info }: GPUAdapter): boolean {
-  return (
-    info.isFallbackAdapter ||
-    /llvmpipe|swiftshader/i.test(info.device + info.description)
-  );
-}
-
 /** Finds an adapter of that kind. Throws AdapterError with advice when there is none. */
 export async function findAdapter(
   choice: AdapterChoice,
@@ -85,10 +81,12 @@ export async function findAdapter(
   const driver = (adapter: GPUAdapter): FoundAdapter => ({
     adapter,
     source: "installed driver",
+    hostMemory: totalmem(),
   });
   const bundled = async (): Promise<FoundAdapter> => ({
     adapter: await bundledSwiftShader(),
     source: "bundled SwiftShader",
+    hostMemory: totalmem(),
   });
   const preference: GPURequestAdapterOptions = {
     powerPreference: "high-performance",
@@ -96,7 +94,7 @@ export async function findAdapter(
 
   if (choice === "auto" || choice === "hardware") {
     const adapter = await quietly(() => installed(preference));
-    if (adapter && (choice === "auto" || !isSoftware(adapter)))
+    if (adapter && (choice === "auto" || !isSoftwareAdapter(adapter)))
       return driver(adapter);
     if (choice === "hardware") {
       const found = adapter
@@ -112,7 +110,7 @@ export async function findAdapter(
     // An installed software adapter may be the default one, or hide behind a hardware one.
     for (const options of [preference, { forceFallbackAdapter: true }]) {
       const adapter = await quietly(() => installed(options));
-      if (adapter && isSoftware(adapter)) return driver(adapter);
+      if (adapter && isSoftwareAdapter(adapter)) return driver(adapter);
     }
     return bundled();
   }

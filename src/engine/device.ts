@@ -10,6 +10,7 @@ import {
 } from "./errors.js";
 import type { Dispatch, Graph, KernelTarget } from "./graph.js";
 import type { Profiler } from "./profiler.js";
+import { kernelTargets } from "./targets.js";
 import { type KernelStore, Tuner } from "./tuning.js";
 
 /** How to choose an adapter: by kind, or by a part of its name. */
@@ -20,6 +21,8 @@ export interface FoundAdapter {
   readonly adapter: GPUAdapter;
   /** Where it came from, for people: "Vulkan driver", "bundled SwiftShader", "navigator.gpu". */
   readonly source: string;
+  /** The machine's memory in bytes, where it is known; a software adapter has no other. */
+  readonly hostMemory?: number;
 }
 
 const wantedFeatures: readonly GPUFeatureName[] = [
@@ -39,6 +42,22 @@ const wantedLimits = [
 /** Names by which software rasterisers announce themselves. */
 const softwareNames =
   /llvmpipe|lavapipe|swiftshader|software|warp|basic render/i;
+
+/** How an adapter describes itself, in one line. */
+export function adapterName({ info }: GPUAdapter): string {
+  return (
+    [info.device, info.description].filter(Boolean).join(" · ") ||
+    info.vendor ||
+    "unnamed adapter"
+  );
+}
+
+/** Whether an adapter is a CPU in disguise. */
+export function isSoftwareAdapter(adapter: GPUAdapter): boolean {
+  return (
+    adapter.info.isFallbackAdapter || softwareNames.test(adapterName(adapter))
+  );
+}
 
 export class Device {
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
@@ -62,6 +81,9 @@ export class Device {
     /** A CPU pretending to be a GPU: expect 10 to 1000 times less speed. */
     readonly isSoftware: boolean,
     readonly target: KernelTarget,
+    /** Bytes that there are at most, where that is known: a software adapter has the machine's memory, a user sets a limit. */
+    readonly memory:
+      { readonly bytes: number; readonly source: string } | undefined,
   ) {
     gpu.onuncapturederror = ({ error }) => {
       this.#fail(
@@ -82,19 +104,19 @@ export class Device {
   }
 
   /** Opens an adapter with all the features and limits the engine can use. */
-  static async open({ adapter, source }: FoundAdapter): Promise<Device> {
+  static async open(
+    { adapter, source, hostMemory }: FoundAdapter,
+    { memoryLimit }: Pick<OpenOptions, "memoryLimit"> = {},
+  ): Promise<Device> {
     const { info, limits, features } = adapter;
-    const name =
-      [info.device, info.description].filter(Boolean).join(" · ") ||
-      info.vendor ||
-      "unnamed adapter";
+    const name = adapterName(adapter);
     const requiredLimits = Object.fromEntries(
       wantedLimits.map((limit) => [limit, limits[limit]]),
     );
     const requiredFeatures = wantedFeatures.filter((feature) =>
       features.has(feature),
     );
-    const isSoftware = softwareNames.test(name) || info.isFallbackAdapter;
+    const isSoftware = isSoftwareAdapter(adapter);
     let gpu: GPUDevice;
     try {
       gpu = await adapter.requestDevice({ requiredLimits, requiredFeatures });
@@ -106,18 +128,23 @@ export class Device {
     const { subgroupMinSize: size, subgroupMaxSize } = info;
     const subgroup =
       gpu.features.has("subgroups") && size === subgroupMaxSize ? size : 0;
-    const limitsOfWorkgroups = {
-      workgroupBytes: gpu.limits.maxComputeWorkgroupStorageSize,
-      invocations: gpu.limits.maxComputeInvocationsPerWorkgroup,
-    };
     const target: KernelTarget = {
-      ...(isSoftware
-        ? { family: "register", parallelism: 16 }
-        : { family: "tiled", parallelism: 264 }),
+      ...kernelTargets[isSoftware ? "software" : "gpu"],
       subgroup,
-      limits: limitsOfWorkgroups,
+      limits: {
+        workgroupBytes: gpu.limits.maxComputeWorkgroupStorageSize,
+        invocations: gpu.limits.maxComputeInvocationsPerWorkgroup,
+      },
     };
-    return new Device(gpu, name, source, isSoftware, target);
+    const bounds = [
+      ...(memoryLimit !== undefined
+        ? [{ bytes: memoryLimit, source: "the limit set for it is" }]
+        : []),
+      ...(isSoftware && hostMemory !== undefined
+        ? [{ bytes: hostMemory, source: "this machine's memory is" }]
+        : []),
+    ].sort((a, b) => a.bytes - b.bytes);
+    return new Device(gpu, name, source, isSoftware, target, bounds[0]);
   }
 
   /** The target with the kernels chosen that suit this adapter and the graph. */
@@ -305,41 +332,50 @@ export class Device {
   }
 }
 
+/** Whose WebGPU: Dawn's through npm `webgpu` (Node, Deno), or the runtime's own `navigator.gpu` (browsers, Deno). */
+export type GpuApi = "dawn" | "native";
+
 export interface OpenOptions {
+  /** Defaults to Dawn in Node and Deno, and is always the browser's own in a page. */
+  readonly api?: GpuApi;
   /**
    * Whether to measure kernel variants on a hardware adapter before their first use, and to remember the fastest on this
    * machine (default). Software adapters always choose by rule.
    */
   readonly tune?: boolean;
+  /** Bytes that runs may take on the device; what needs more is refused. */
+  readonly memoryLimit?: number;
 }
 
 /**
- * Opens a device: in Node through Dawn (npm `webgpu`) with a software adapter as the last resort, elsewhere through
- * `navigator.gpu`.
+ * Opens a device: in Node and Deno through Dawn with a software adapter as the last resort, in a browser (or with
+ * `api: "native"`) through `navigator.gpu`.
  *
  * @throws AdapterError when there is no adapter of that kind.
  */
 export async function openDevice(
   choice: AdapterChoice = "auto",
-  { tune = true }: OpenOptions = {},
+  {
+    api = hasProcess() ? "dawn" : "native",
+    tune = true,
+    memoryLimit,
+  }: OpenOptions = {},
 ): Promise<Device> {
-  const inNode =
-    typeof process !== "undefined" &&
-    Boolean(process.versions.node) &&
-    !("Deno" in globalThis);
   const device = await Device.open(
-    inNode ? await findInNode(choice) : await findInBrowser(),
+    api === "dawn" ? await dawnAdapter(choice) : await nativeAdapter(choice),
+    memoryLimit === undefined ? {} : { memoryLimit },
   );
   if (tune && !device.isSoftware)
-    device.tuner = new Tuner(
-      device,
-      await openStore(inNode, device.adapterName),
-    );
+    device.tuner = new Tuner(device, await openStore(device.adapterName));
   return device;
 }
 
 // Modules for Node are named by variables so that bundlers for the web leave them alone.
-async function findInNode(choice: AdapterChoice): Promise<FoundAdapter> {
+async function dawnAdapter(choice: AdapterChoice): Promise<FoundAdapter> {
+  if (!hasProcess())
+    throw new AdapterError(
+      "Dawn's bindings run in Node and Deno only; leave out the API in a browser",
+    );
   const module = "./adapter-node.js";
   const { findAdapter } = (await import(
     /* @vite-ignore */ module
@@ -347,23 +383,42 @@ async function findInNode(choice: AdapterChoice): Promise<FoundAdapter> {
   return findAdapter(choice);
 }
 
-async function findInBrowser(): Promise<FoundAdapter> {
-  const adapter = await navigator.gpu.requestAdapter({
-    powerPreference: "high-performance",
-  });
-  if (!adapter) throw new AdapterError("this browser offers no WebGPU adapter");
-  return { adapter, source: "navigator.gpu" };
-}
-
-async function openStore(
-  inNode: boolean,
-  adapterName: string,
-): Promise<KernelStore> {
+async function openStore(adapterName: string): Promise<KernelStore> {
   const node = "./node-kernel-store.js";
-  const { kernelStore } = inNode
+  const { kernelStore } = hasProcess()
     ? ((await import(
         /* @vite-ignore */ node
       )) as typeof import("./node-kernel-store.js"))
     : await import("./browser-kernel-store.js");
   return kernelStore(adapterName);
+}
+
+/** Node and Deno have a process, pages and workers have none. */
+function hasProcess(): boolean {
+  return typeof process !== "undefined" && Boolean(process.versions?.node);
+}
+
+/** An adapter of `navigator.gpu`, which hands out one at a time: what it is like is checked afterwards. */
+async function nativeAdapter(choice: AdapterChoice): Promise<FoundAdapter> {
+  // Not every runtime has it, whatever the types say.
+  const gpu = (globalThis.navigator as Partial<Navigator> | undefined)?.gpu;
+  if (!gpu) throw new AdapterError("this runtime has no navigator.gpu");
+  const adapter = await gpu.requestAdapter(
+    choice === "software"
+      ? { forceFallbackAdapter: true }
+      : { powerPreference: "high-performance" },
+  );
+  if (!adapter) throw new AdapterError("navigator.gpu offers no adapter");
+  const name = adapterName(adapter);
+  const software = isSoftwareAdapter(adapter);
+  const fits =
+    choice === "auto" ||
+    (choice === "hardware" && !software) ||
+    (choice === "software" && software) ||
+    name.toLowerCase().includes(choice.toLowerCase());
+  if (!fits)
+    throw new AdapterError(
+      `navigator.gpu offers ${name}, which is not the adapter asked for ("${choice}")`,
+    );
+  return { adapter, source: "navigator.gpu" };
 }

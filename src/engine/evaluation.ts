@@ -1,6 +1,6 @@
 /** Evaluation of all images of a source with the current weights: logits, counts and the confusion matrix. */
 import type { Device } from "./device.js";
-import type { Plan } from "./plan.js";
+import type { Plan, PoolSizes } from "./plan.js";
 
 export interface EvaluationResult {
   /** `[count, classes]`, in the images' own order. */
@@ -14,10 +14,31 @@ export interface EvaluationResult {
   readonly confusion: number[][];
 }
 
-/** At most 256 images at a time, in equal batches where they come out even: one plan then serves all of them. */
-export function evaluationBatch(count: number): number {
-  const batches = Math.ceil(count / 256);
-  return count % batches === 0 ? count / batches : Math.min(count, 256);
+/** At most `limit` images at a time, in equal batches where they come out even: one plan then serves all of them. */
+export function evaluationBatch(count: number, limit = 256): number {
+  const batches = Math.ceil(count / limit);
+  return count % batches === 0 ? count / batches : Math.min(count, limit);
+}
+
+/** Bytes by which the pool may grow for an evaluation. */
+const evaluationGrowth = 64 * 2 ** 20;
+
+/**
+ * Up to 256 images at a time, as many as fit the buffers that training has made: evaluation then needs no memory of its own
+ * worth mentioning.
+ *
+ * @param plan the slots of an evaluation of so many images at a time.
+ */
+export function bestEvaluationBatch(
+  count: number,
+  pool: PoolSizes,
+  plan: (batch: number) => readonly number[],
+): number {
+  let limit = 256;
+  let batch = evaluationBatch(count, limit);
+  while (limit > 1 && pool.growth(plan(batch)) > evaluationGrowth)
+    batch = evaluationBatch(count, (limit /= 2));
+  return batch;
 }
 
 /** A compiled evaluation of one batch size, with the counters and logits that it writes. */

@@ -20,12 +20,20 @@ export interface Binding {
   readonly access: Access;
 }
 
+/** Positions in a dispatch's bindings: the output may take the place of the input where that is needed no more. */
+export interface InPlace {
+  readonly input: number;
+  readonly output: number;
+}
+
 /** One kernel launch. Binding i of group 0 is `bindings[i]`. */
 export interface Dispatch {
   readonly label: string;
   readonly wgsl: string;
   readonly bindings: readonly Binding[];
   readonly workgroups: readonly [number, number, number];
+  /** In the order of preference; only inputs that each invocation reads at the elements it writes. */
+  readonly inPlace?: readonly InPlace[];
   /** Where there is a choice of kernels: for which problem it was made, and the name of the variant that runs. */
   readonly choice?: { readonly problem: string; readonly variant: string };
   /** Arithmetic, in operations (two per multiply-add), where it is what the kernel is about. */
@@ -76,6 +84,18 @@ export interface OpDefinition<A> {
     gradOutputs: readonly (Tensor | undefined)[],
     needed: readonly boolean[],
   ): readonly (Tensor | undefined)[];
+  /**
+   * A cheap node that gives a training node's output 0 again, to the bit, from tensors that the backward pass keeps anyway
+   * (its inputs and other outputs).
+   */
+  recompute?(node: Node<A>): NodeSpec;
+}
+
+/** A node that is yet to be placed. */
+export interface NodeSpec<A = unknown> {
+  readonly op: OpDefinition<A>;
+  readonly inputs: readonly Tensor[];
+  readonly attributes: A;
 }
 
 export interface Node<A = unknown> {
@@ -119,6 +139,18 @@ export class Graph {
       );
     this.nodes.push({ op, inputs: [...inputs], outputs, attributes });
     return outputs;
+  }
+
+  /** Places a node without outputs right behind another. */
+  insertAfter<A>(
+    node: Node,
+    op: OpDefinition<A>,
+    inputs: readonly Tensor[],
+    attributes: A,
+  ): void {
+    this.add(op, inputs, attributes);
+    const added = this.nodes.pop()!;
+    this.nodes.splice(this.nodes.indexOf(node) + 1, 0, added);
   }
 
   /** Appends a node that has exactly one output and returns it. */

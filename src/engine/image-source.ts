@@ -27,7 +27,32 @@ export interface HostImages {
   readonly std: readonly [number, number, number];
 }
 
-export class ImageSource {
+/** How many images there are, what they are scaled by, and how they are cut into bindings: all that a graph must know. */
+export interface ImageLayout {
+  readonly count: number;
+  readonly imageSize: number;
+  readonly mean: readonly [number, number, number];
+  readonly std: readonly [number, number, number];
+  readonly imagesPerChunk: number;
+  readonly chunkCount: number;
+}
+
+/** Cuts images so that one binding of at most `bindingBytes` holds each chunk. */
+export function chunksOf(
+  count: number,
+  imageSize: number,
+  bindingBytes: number,
+): Pick<ImageLayout, "imagesPerChunk" | "chunkCount"> {
+  const imagesPerChunk = Math.floor(bindingBytes / (3 * imageSize * imageSize));
+  return { imagesPerChunk, chunkCount: Math.ceil(count / imagesPerChunk) };
+}
+
+/** Bytes of images, labels and order on the GPU. */
+export function imageBytes({ count, imageSize }: ImageLayout): number {
+  return count * (3 * imageSize * imageSize + 8);
+}
+
+export class ImageSource implements ImageLayout {
   private constructor(
     private readonly device: Device,
     readonly count: number,
@@ -59,10 +84,11 @@ export class ImageSource {
       maxBufferSize,
       maxStorageBuffersPerShaderStage,
     } = device.gpu.limits;
-    const perChunk = Math.floor(
-      Math.min(maxStorageBufferBindingSize, maxBufferSize) / bytes,
+    const { imagesPerChunk: perChunk, chunkCount } = chunksOf(
+      count,
+      imageSize,
+      Math.min(maxStorageBufferBindingSize, maxBufferSize),
     );
-    const chunkCount = Math.ceil(count / perChunk);
     // The kernel binds ids, means and its output besides the chunks.
     if (chunkCount + 3 > maxStorageBuffersPerShaderStage) {
       throw new ShapeError(
@@ -91,6 +117,10 @@ export class ImageSource {
         ),
       );
     });
+  }
+
+  get chunkCount(): number {
+    return this.chunks.length;
   }
 
   /** Sets the order of the images from its first position on. Takes effect for steps submitted afterwards. */

@@ -2,6 +2,7 @@
 export {
   type AdapterChoice,
   Device,
+  type GpuApi,
   openDevice,
   type OpenOptions,
 } from "./device.js";
@@ -30,5 +31,11 @@ export {
 export type { BatchSource } from "./batch.js";
 export { Evaluation, type EvaluationResult } from "./evaluation.js";
 export { Session, type SessionOptions, type TrainStep } from "./session.js";
+export {
+  planTraining,
+  type PlanRequest,
+  type TrainingMemory,
+} from "./plan-training.js";
+export { kernelTargets } from "./targets.js";
 export type { Shape, Tensor } from "./tensor.js";
 export { type KernelRecord, type KernelStore, Tuner } from "./tuning.js";

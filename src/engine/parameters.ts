@@ -53,6 +53,8 @@ const alignment = 256;
 export class ParameterStore {
   readonly #specs = new Map<string, ParameterSpec>();
   readonly #places = new Map<string, { arena: number; offset: number }>();
+  #sizes: number[] | undefined;
+  #stateSize = 0;
   #arenas: Arena[] = [];
   #state: GPUBuffer | undefined;
 
@@ -67,7 +69,7 @@ export class ParameterStore {
       }
       return known;
     }
-    if (this.#arenas.length > 0)
+    if (this.#sizes)
       throw new ShapeError(
         `parameter ${spec.name} appears only in a later trace of the model`,
       );
@@ -85,11 +87,33 @@ export class ParameterStore {
     return this.#arenas;
   }
 
-  /** Bytes of all arenas and of the state. */
+  /** Bytes of each arena. Asking fixes the arrangement: nothing can be declared afterwards. */
+  get arenaSizes(): readonly number[] {
+    if (this.#sizes) return this.#sizes;
+    const sizes: number[] = [];
+    const align = (size: number) => Math.ceil(size / alignment) * alignment;
+    for (const spec of this.#specs.values()) {
+      const size = align(bytesOf(spec));
+      if (spec.role === "state") {
+        this.#places.set(spec.name, { arena: -1, offset: this.#stateSize });
+        this.#stateSize += size;
+        continue;
+      }
+      if (sizes.length === 0 || sizes.at(-1)! + size > arenaBytes)
+        sizes.push(0);
+      this.#places.set(spec.name, {
+        arena: sizes.length - 1,
+        offset: sizes.at(-1)!,
+      });
+      sizes[sizes.length - 1]! += size;
+    }
+    return (this.#sizes = sizes);
+  }
+
+  /** Bytes of parameters, gradients, momentum and state, allocated or not. */
   get bytes(): number {
-    return this.#arenas.reduce(
-      (sum, { size }) => sum + 3 * size,
-      this.#state?.size ?? 0,
+    return (
+      this.arenaSizes.reduce((sum, size) => sum + 3 * size, 0) + this.#stateSize
     );
   }
 
@@ -106,24 +130,7 @@ export class ParameterStore {
   /** Creates the GPU memory (zeroed) for everything declared so far. Does nothing the second time. */
   async allocate(device: Device): Promise<void> {
     if (this.#arenas.length > 0) return;
-    const sizes: number[] = [];
-    let stateSize = 0;
-    const align = (size: number) => Math.ceil(size / alignment) * alignment;
-    for (const spec of this.#specs.values()) {
-      const size = align(bytesOf(spec));
-      if (spec.role === "state") {
-        this.#places.set(spec.name, { arena: -1, offset: stateSize });
-        stateSize += size;
-        continue;
-      }
-      if (sizes.length === 0 || sizes.at(-1)! + size > arenaBytes)
-        sizes.push(0);
-      this.#places.set(spec.name, {
-        arena: sizes.length - 1,
-        offset: sizes.at(-1)!,
-      });
-      sizes[sizes.length - 1]! += size;
-    }
+    const sizes = this.arenaSizes;
     const usage =
       GPUBufferUsage.STORAGE |
       GPUBufferUsage.UNIFORM |
@@ -136,7 +143,8 @@ export class ParameterStore {
         momentum: device.buffer(`momentum ${i}`, size, usage),
         size,
       }));
-      if (stateSize > 0) this.#state = device.buffer("state", stateSize, usage);
+      if (this.#stateSize > 0)
+        this.#state = device.buffer("state", this.#stateSize, usage);
     });
   }
 

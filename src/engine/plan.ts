@@ -3,40 +3,73 @@
  * Running it encodes that list into one compute pass; nothing is compiled, created or read back.
  */
 import type { Device } from "./device.js";
-import { ShapeError } from "./errors.js";
+import { OutOfMemoryError, ShapeError } from "./errors.js";
 import type { Dispatch, Graph, KernelTarget } from "./graph.js";
-import { planMemory } from "./memory-plan.js";
+import { type MemoryOptions, planMemory } from "./memory-plan.js";
 import type { ParameterStore, Slice } from "./parameters.js";
-import { bytesOf, type Tensor } from "./tensor.js";
+import { bytesOf, formatShape, type Tensor } from "./tensor.js";
 import { type KernelRecord, lowerNode } from "./tuning.js";
 
 /** Buffers by the name of the resource tensor that stands for them. */
 export type Resources = ReadonlyMap<string, GPUBuffer>;
 
+/** The sizes of the slot buffers that several plans share, and which of them a plan takes. */
+export class PoolSizes {
+  readonly #sizes: number[] = [];
+
+  /** For each size the number of a buffer: the smallest that is large enough, or a new one. */
+  take(sizes: readonly number[]): number[] {
+    const { taken, added } = this.#match(sizes);
+    this.#sizes.push(...added);
+    return taken;
+  }
+
+  /** Bytes that `take` would add. */
+  growth(sizes: readonly number[]): number {
+    return this.#match(sizes).added.reduce((sum, size) => sum + size, 0);
+  }
+
+  get bytes(): number {
+    return this.#sizes.reduce((sum, size) => sum + size, 0);
+  }
+
+  #match(sizes: readonly number[]): { taken: number[]; added: number[] } {
+    const free = this.#sizes
+      .map((size, buffer) => ({ size, buffer }))
+      .sort((a, b) => a.size - b.size);
+    const added: number[] = [];
+    const taken = sizes.map((needed) => {
+      const i = free.findIndex(({ size }) => size >= needed);
+      if (i >= 0) return free.splice(i, 1)[0]!.buffer;
+      return this.#sizes.length + added.push(needed) - 1;
+    });
+    return { taken, added };
+  }
+}
+
 /** Slot buffers that several plans share: only one plan of a session runs at a time. */
 export class BufferPool {
+  readonly sizes = new PoolSizes();
   readonly #buffers: GPUBuffer[] = [];
 
   /** One buffer for each size, reusing what is large enough. */
   take(device: Device, sizes: readonly number[]): GPUBuffer[] {
-    const free = [...this.#buffers].sort((a, b) => a.size - b.size);
-    return sizes.map((size) => {
-      const i = free.findIndex((buffer) => buffer.size >= size);
-      if (i >= 0) return free.splice(i, 1)[0]!;
-      const buffer = device.buffer(
-        `slot ${this.#buffers.length}`,
-        size,
-        GPUBufferUsage.STORAGE |
-          GPUBufferUsage.COPY_SRC |
-          GPUBufferUsage.COPY_DST,
+    return this.sizes
+      .take(sizes)
+      .map(
+        (number, i) =>
+          (this.#buffers[number] ??= device.buffer(
+            `slot ${number}`,
+            sizes[i]!,
+            GPUBufferUsage.STORAGE |
+              GPUBufferUsage.COPY_SRC |
+              GPUBufferUsage.COPY_DST,
+          )),
       );
-      this.#buffers.push(buffer);
-      return buffer;
-    });
   }
 
   get bytes(): number {
-    return this.#buffers.reduce((sum, { size }) => sum + size, 0);
+    return this.sizes.bytes;
   }
 
   destroy(): void {
@@ -55,12 +88,10 @@ interface Command {
   readonly workgroups: readonly [number, number, number];
 }
 
-export interface PlanOptions {
+export interface PlanOptions extends MemoryOptions {
   readonly store: ParameterStore;
   readonly resources: Resources;
   readonly pool: BufferPool;
-  /** Tensors that are read after a run. */
-  readonly keep?: readonly Tensor[];
   /** Overrides the device's choice of kernels: nothing is measured (tests run every variant, resumed runs a record's). */
   readonly target?: KernelTarget;
   /** Whether kernels without a measurement may be measured (default); otherwise they are chosen by rule. */
@@ -87,27 +118,27 @@ export class Plan {
     graph: Graph,
     options: PlanOptions,
   ): Promise<Plan> {
-    const { store, resources, pool, keep = [] } = options;
+    const { store, resources, pool } = options;
     await store.allocate(device);
     const { tune = true } = options;
     const target =
       options.target ??
       (tune ? await device.tunedTarget(graph) : device.target);
-    const dispatches = lower(graph, target);
-    const memory = planMemory(dispatches, keep);
+    const memory = planMemory(lower(graph, target), options);
+    const { dispatches } = memory;
+    requireBindable(device, memory.places.keys());
     const pipelines = await Promise.all(
       dispatches.map((dispatch) => device.pipeline(dispatch)),
     );
-    const planBytes = memory.slots.reduce((sum, size) => sum + size, 0);
     const slices = new Map<Tensor, Slice>();
     const commands = await device.scoped(
-      `memory and bindings of a plan of ${planBytes} bytes`,
+      `memory and bindings of a plan of ${memory.bytes} bytes`,
       () => {
         const buffers = pool.take(device, memory.slots);
-        for (const [tensor, slot] of memory.slotOf)
+        for (const [tensor, { slot, offset }] of memory.places)
           slices.set(tensor, {
             buffer: buffers[slot]!,
-            offset: 0,
+            offset,
             size: bytesOf(tensor),
           });
         return dispatches.map(({ label, bindings, workgroups }, i): Command => {
@@ -130,7 +161,7 @@ export class Plan {
       dispatches,
       commands,
       slices,
-      planBytes,
+      memory.bytes,
       memory.naiveBytes,
     );
   }
@@ -192,6 +223,19 @@ function encode(
   pass.setPipeline(pipeline);
   pass.setBindGroup(0, group);
   pass.dispatchWorkgroups(...workgroups);
+}
+
+/** Throws OutOfMemoryError for a tensor that no buffer or no binding of the adapter can hold. */
+function requireBindable(device: Device, tensors: Iterable<Tensor>): void {
+  const { maxBufferSize, maxStorageBufferBindingSize } = device.gpu.limits;
+  const most = Math.min(maxBufferSize, maxStorageBufferBindingSize);
+  for (const tensor of tensors) {
+    const bytes = bytesOf(tensor);
+    if (bytes > most)
+      throw new OutOfMemoryError(
+        `${device.adapterName}: ${tensor.label} ${formatShape(tensor.shape)} takes ${bytes} bytes, and the adapter binds at most ${most} at once; use a smaller batch or micro-batch`,
+      );
+  }
 }
 
 function externalSlice(

@@ -2,36 +2,49 @@
  * A session: one model's parameters on a device with its compiled training and evaluation plans. A training step writes
  * one small uniform and replays a plan; losses gather on the GPU until somebody asks for them.
  */
-import type { SgdOptions } from "../../shaders/sgd.wgsl.js";
-import { differentiate } from "./autodiff.js";
-import { type BatchSource, traceBatch } from "./batch.js";
+import { type BatchSource, bindSource } from "./batch.js";
 import type { Device } from "./device.js";
 import { ShapeError } from "./errors.js";
 import {
+  bestEvaluationBatch,
   Evaluation,
-  evaluationBatch,
   type EvaluationPlan,
 } from "./evaluation.js";
-import { fuseBackward, fuseForward } from "./fusion.js";
-import { Graph, type KernelTarget } from "./graph.js";
+import type { Graph, KernelTarget } from "./graph.js";
+import { HostBatch } from "./host-batch.js";
 import type { ImageSource } from "./image-source.js";
-import { checkLogits, type Model, Network } from "./network.js";
-import { crossEntropy, mean } from "./ops/loss.js";
-import { evaluate, recordLoss } from "./ops/record.js";
-import { sgd } from "./ops/sgd.js";
-import { ParameterStore } from "./parameters.js";
-import { BufferPool, Plan, type Resources } from "./plan.js";
+import { planMemory } from "./memory-plan.js";
+import { ParameterStore, type Slice } from "./parameters.js";
+import { BufferPool, lower, Plan, type Resources } from "./plan.js";
 import { encodeStep, stepBytes, type StepValues } from "./step.js";
-import { dropPadding, pad4, type Tensor } from "./tensor.js";
+import {
+  bytesOf,
+  dropPadding,
+  pad4,
+  type Shape,
+  type Tensor,
+} from "./tensor.js";
+import {
+  lossRingSize,
+  microBatches,
+  traceEvaluation,
+  traceTraining,
+  traceUpdate,
+  type TrainingOptions,
+} from "./trace.js";
 import type { KernelRecord } from "./tuning.js";
 
-export interface SessionOptions {
-  readonly model: Model;
+export { lossRingSize };
+
+export interface SessionOptions extends TrainingOptions {
   readonly source: BatchSource;
   /** Largest batch that a step trains on. */
   readonly batch: number;
-  readonly optimizer?: Partial<SgdOptions>;
-  readonly labelSmoothing?: number;
+  /**
+   * Images that are on the device at once (default: the batch). A step then runs over micro-batches of this size, the last
+   * one maybe smaller, and adds up their gradients before its one update. Batch norm sees each micro-batch by itself.
+   */
+  readonly microBatch?: number;
   /** Seeds the initial weights, dropout and augmentation. */
   readonly seed?: number;
   /** Overrides the kernel family (tests run every variant). */
@@ -51,27 +64,45 @@ export interface TrainStep {
   readonly samples?: number;
 }
 
+interface CompileOptions {
+  /** Buffers besides the session's own. */
+  readonly others?: Resources;
+  /** Whether kernels may be measured. */
+  readonly tune?: boolean;
+}
+
 interface TrainingPlan {
   readonly plan: Plan;
   readonly logits: Tensor;
 }
-
-/** Losses that the ring holds before the oldest is overwritten. */
-export const lossRingSize = 4096;
 
 export class Session {
   readonly store = new ParameterStore();
   readonly #pool = new BufferPool();
   readonly #resources = new Map<string, GPUBuffer>();
   readonly #plans = new Map<number, Promise<TrainingPlan>>();
+  /** Largest (micro-)batch; smaller than the batch where gradients are accumulated. */
+  readonly #micro: number;
+  /** The optimiser's own plan, where steps accumulate. */
+  #update: Promise<Plan> | undefined;
+  #host: HostBatch | undefined;
+  /** Logits of the last step's batch, gathered from its micro-batches. */
+  #logits: GPUBuffer | undefined;
+  #last: { shape: Shape; slice: Slice } | undefined;
   #kernels: KernelRecord = {};
   #momentumReady = false;
-  #last: TrainingPlan | undefined;
 
   private constructor(
     readonly device: Device,
     private readonly options: SessionOptions,
-  ) {}
+  ) {
+    const { batch, microBatch = batch } = options;
+    if (!(microBatch >= 1))
+      throw new ShapeError(
+        `a micro-batch has at least one image, got ${microBatch}`,
+      );
+    this.#micro = Math.min(microBatch, batch);
+  }
 
   /** Traces and compiles the model for its batch size and writes PyTorch's default initial weights. */
   static async create(
@@ -79,41 +110,44 @@ export class Session {
     options: SessionOptions,
   ): Promise<Session> {
     const session = new Session(device, options);
-    session.#createResources();
-    await session.prepare(options.batch);
+    try {
+      session.#createResources();
+      await session.prepare(options.batch);
+    } catch (error) {
+      session.destroy();
+      throw error;
+    }
     session.store.write(device, session.store.initialValues(options.seed ?? 0));
     return session;
   }
 
   #createResources(): void {
     const { device, options } = this;
-    const usage =
-      GPUBufferUsage.STORAGE |
-      GPUBufferUsage.COPY_DST |
-      GPUBufferUsage.COPY_SRC;
-    const make = (name: string, size: number, extra = 0) =>
-      this.#resources.set(
-        name,
-        device.buffer(name, Math.ceil(size / 16) * 16, usage | extra),
-      );
-    make("step", stepBytes, GPUBufferUsage.UNIFORM);
-    make("losses", lossRingSize * 4);
+    this.#resources.set(
+      "step",
+      this.#buffer("step", stepBytes, GPUBufferUsage.UNIFORM),
+    );
+    this.#resources.set("losses", this.#buffer("losses", lossRingSize * 4));
     this.#resources.set(
       "loss gradient",
       device.upload("loss gradient", new Float32Array([1])),
     );
-    if (options.source.kind === "host") {
-      const [h, w, c] = options.source.input;
-      make("host images", options.batch * h * w * pad4(c) * 4);
-      make("host labels", options.batch * 4);
-      this.#resources.set(
-        "host ids",
-        device.upload(
-          "host ids",
-          Uint32Array.from({ length: options.batch }, (_, i) => i),
-        ),
+    if (options.source.kind === "host")
+      this.#host = new HostBatch(
+        device,
+        options.source.input,
+        options.batch,
+        this.#micro,
+        this.#resources,
       );
-    }
+  }
+
+  #buffer(name: string, size: number, extra = 0): GPUBuffer {
+    const usage =
+      GPUBufferUsage.STORAGE |
+      GPUBufferUsage.COPY_DST |
+      GPUBufferUsage.COPY_SRC;
+    return this.device.buffer(name, Math.ceil(size / 16) * 16, usage | extra);
   }
 
   /** Bytes of the buffers that plans share, and of parameters, gradients, momentum and state. */
@@ -121,98 +155,74 @@ export class Session {
     return { plan: this.#pool.bytes, parameters: this.store.bytes };
   }
 
-  /** Compiles the training plan for a batch size, so that the first step does not have to. */
-  async prepare(samples: number): Promise<Plan> {
+  get #accumulates(): boolean {
+    return this.#micro < this.options.batch;
+  }
+
+  /** Compiles the plans for a batch size, so that the first step does not have to. */
+  async prepare(samples: number): Promise<void> {
+    for (const size of new Set(microBatches(samples, this.#micro)))
+      await this.#planFor(size);
+    if (this.#accumulates) await (this.#update ??= this.#compileUpdate());
+  }
+
+  #planFor(samples: number): Promise<TrainingPlan> {
     let plan = this.#plans.get(samples);
     if (!plan)
       this.#plans.set(samples, (plan = this.#compileTraining(samples)));
-    return (await plan).plan;
+    return plan;
   }
 
   async #compileTraining(samples: number): Promise<TrainingPlan> {
-    const { device, options, store } = this;
-    const {
-      momentum = 0,
-      nesterov = false,
-      weightDecay = 0,
-    } = options.optimizer ?? {};
-    const graph = new Graph();
-    const resources = new Map(this.#resources);
-    const { x, labels, ids, step } = traceBatch(
-      graph,
+    const { store, options } = this;
+    const { graph, logits } = traceTraining(
+      store,
+      options,
       samples,
-      options.source,
-      resources,
+      this.#accumulates,
     );
-    const logits = options.model(
-      new Network(graph, store, true, { ids, step }),
-      x,
-    );
-    checkLogits(logits, samples);
-    const losses = graph.apply(crossEntropy, [logits, labels], {
-      labelSmoothing: options.labelSmoothing ?? 0,
-    });
-    const loss = graph.apply(mean, [losses], {});
-    fuseForward(graph, [logits]);
-    const words = (name: string, count: number) =>
-      graph.external(name, [1, 1, 1, count], "words", {
-        kind: "resource",
-        name,
-      });
-    graph.add(recordLoss, [loss, step, words("losses", lossRingSize)], {});
-    const { parameters } = differentiate(
-      graph,
-      loss,
-      words("loss gradient", 1),
-    );
-    fuseBackward(graph, [logits]);
-    for (const { name, role } of store.specs) {
-      if (role === "parameter" && !parameters.has(name)) {
-        throw new ShapeError(
-          `parameter ${name} does not reach the logits, so it would never be trained`,
-        );
-      }
-    }
-    await store.allocate(device);
-    store.arenas.forEach((arena, i) => {
-      const tensors = (["parameters", "gradients", "momentum"] as const).map(
-        (what) => {
-          resources.set(`${what} ${i}`, arena[what]);
-          return words(`${what} ${i}`, arena.size / 4);
-        },
-      ) as [Tensor, Tensor, Tensor];
-      const [values, gradients, velocity] = tensors;
-      graph.add(
-        sgd,
-        momentum > 0
-          ? [values, gradients, step, velocity]
-          : [values, gradients, step],
-        {
-          momentum,
-          nesterov,
-          weightDecay,
-        },
-      );
-    });
     // What runs most is measured; an epoch's last, smaller batch and evaluations take kernels by rule.
-    const tune = samples === options.batch;
-    const plan = await this.#compile(graph, resources, [logits], tune);
+    const tune = samples === this.#micro;
+    const plan = await this.#compile(graph, options.source, [logits], { tune });
+    if (this.#accumulates)
+      this.#logits ??= this.#buffer(
+        "step logits",
+        options.batch * pad4(logits.shape[3]) * 4,
+      );
     return { plan, logits };
   }
 
+  /** The kernels to use where they are not the device's own choice. */
+  get #target(): KernelTarget | undefined {
+    const { options, device } = this;
+    if (!options.kernels) return options.target;
+    return {
+      ...(options.target ?? device.target),
+      kernels: new Map(Object.entries(options.kernels)),
+    };
+  }
+
+  #compileUpdate(): Promise<Plan> {
+    const { store, options } = this;
+    return this.#compile(traceUpdate(store, options), options.source, []);
+  }
+
+  /** Compiles a graph against the session's buffers, those of a source of batches, and others. */
   async #compile(
     graph: Graph,
-    resources: Resources,
+    source: BatchSource,
     keep: readonly Tensor[],
-    tune = false,
+    { others = new Map(), tune = false }: CompileOptions = {},
   ): Promise<Plan> {
-    const { store, options, device } = this;
-    const target = options.kernels
-      ? {
-          ...(options.target ?? device.target),
-          kernels: new Map(Object.entries(options.kernels)),
-        }
-      : options.target;
+    const { device, store } = this;
+    await store.allocate(device);
+    const resources = new Map([...this.#resources, ...others]);
+    bindSource(source, resources);
+    store.arenas.forEach((arena, i) => {
+      for (const what of ["parameters", "gradients", "momentum"] as const)
+        resources.set(`${what} ${i}`, arena[what]);
+    });
+    const target = this.#target;
     const plan = await Plan.compile(device, graph, {
       store,
       resources,
@@ -236,6 +246,8 @@ export class Session {
       step: 0,
       epoch: 0,
       offset: 0,
+      samples: 1,
+      continues: false,
       logSlot: 0,
       learningRate: 0,
       firstStep: false,
@@ -250,29 +262,11 @@ export class Session {
 
   /** Writes a batch for the next step of a session whose source is the host: images NHWC without padding. */
   feed(images: Float32Array, labels: ArrayLike<number>): void {
-    const { source, batch } = this.options;
-    if (source.kind !== "host")
+    if (!this.#host)
       throw new ShapeError(
         "feed: this session makes its batches from images on the GPU",
       );
-    const [h, w, c] = source.input;
-    const samples = labels.length;
-    if (samples > batch || images.length !== samples * h * w * c) {
-      throw new ShapeError(
-        `feed: expected at most ${batch} images of ${h}×${w}×${c} and a label each, got ${images.length} values and ${samples} labels`,
-      );
-    }
-    const padded = new Float32Array(samples * h * w * pad4(c));
-    for (let pixel = 0; pixel < samples * h * w; pixel++) {
-      padded.set(images.subarray(pixel * c, (pixel + 1) * c), pixel * pad4(c));
-    }
-    const { queue } = this.device.gpu;
-    queue.writeBuffer(this.#resources.get("host images")!, 0, padded);
-    queue.writeBuffer(
-      this.#resources.get("host labels")!,
-      0,
-      Uint32Array.from(labels),
-    );
+    this.#host.feed(images, labels);
   }
 
   /**
@@ -287,17 +281,56 @@ export class Session {
     samples = this.options.batch,
   }: TrainStep): Promise<void> {
     await this.prepare(samples);
-    this.#last = await this.#plans.get(samples);
-    this.#writeStep({
+    const values = {
       learningRate,
       step,
       epoch,
-      offset,
+      samples,
       logSlot: step % lossRingSize,
       firstStep: !this.#momentumReady,
-    });
+    };
     this.#momentumReady = true;
-    await this.#last!.plan.run();
+    let first = 0;
+    for (const size of microBatches(samples, this.#micro)) {
+      const { plan, logits } = await this.#planFor(size);
+      this.#host?.select(first, size);
+      this.#writeStep({
+        ...values,
+        offset: offset + first,
+        continues: first > 0,
+      });
+      await plan.run();
+      this.#keepLogits(plan.slice(logits), logits.shape, first);
+      first += size;
+    }
+    await (await this.#update)?.run();
+  }
+
+  /** Remembers where the logits of a step's batch are; of several micro-batches they are copied together. */
+  #keepLogits(slice: Slice, shape: Shape, first: number): void {
+    const [samples, , , classes] = shape;
+    const whole: Shape = [first + samples, 1, 1, classes];
+    if (!this.#logits) {
+      this.#last = { slice, shape };
+      return;
+    }
+    const encoder = this.device.gpu.createCommandEncoder();
+    encoder.copyBufferToBuffer(
+      slice.buffer,
+      slice.offset,
+      this.#logits,
+      first * pad4(classes) * 4,
+      slice.size,
+    );
+    this.device.gpu.queue.submit([encoder.finish()]);
+    this.#last = {
+      slice: {
+        buffer: this.#logits,
+        offset: 0,
+        size: bytesOf({ shape: whole, layout: "nhwc" }),
+      },
+      shape: whole,
+    };
   }
 
   /**
@@ -328,9 +361,10 @@ export class Session {
   /** Logits `[samples, classes]` of the last training step's batch, before its update. Waits for it. */
   async lastLogits(): Promise<Float32Array> {
     if (!this.#last) throw new ShapeError("lastLogits: no step has run");
-    const { plan, logits } = this.#last;
-    const [samples, , , classes] = logits.shape;
-    const { buffer, offset, size } = plan.slice(logits);
+    const {
+      shape: [samples, , , classes],
+      slice: { buffer, offset, size },
+    } = this.#last;
     return dropPadding(
       new Float32Array(await this.device.read(buffer, offset, size)),
       samples,
@@ -343,16 +377,18 @@ export class Session {
     this.#momentumReady = ready;
   }
 
-  /** Prepares evaluation of all images of a source with the running statistics, `batch` images at a time. */
+  /**
+   * Prepares evaluation of all images of a source with the running statistics, `batch` images at a time (by default as
+   * many as fit the memory that training has taken, up to 256).
+   */
   async evaluation(
     images: ImageSource,
-    batch = evaluationBatch(images.count),
+    batch = this.#evaluationBatch(images),
   ): Promise<Evaluation> {
-    const source: BatchSource = { kind: "images", images };
-    const full = await this.#compileEvaluation(source, batch);
+    const full = await this.#compileEvaluation(images, batch);
     const rest = images.count % batch;
     const tail =
-      rest > 0 ? await this.#compileEvaluation(source, rest, full) : undefined;
+      rest > 0 ? await this.#compileEvaluation(images, rest, full) : undefined;
     return new Evaluation(
       this.device,
       images.count,
@@ -365,60 +401,44 @@ export class Session {
     );
   }
 
+  #evaluationBatch(images: ImageSource): number {
+    const { store, options, device } = this;
+    const target = this.#target ?? device.target;
+    const source = { kind: "images", images } as const;
+    return bestEvaluationBatch(images.count, this.#pool.sizes, (samples) => {
+      const { graph } = traceEvaluation(store, { ...options, source }, samples);
+      return planMemory(lower(graph, target)).slots;
+    });
+  }
+
   async #compileEvaluation(
-    source: BatchSource,
+    images: ImageSource,
     samples: number,
     shared?: EvaluationPlan,
   ): Promise<EvaluationPlan> {
-    const { device, options, store } = this;
-    const count =
-      source.kind === "images" ? source.images.count : options.batch;
-    const graph = new Graph();
-    const resources = new Map(this.#resources);
-    const { x, labels, ids, step } = traceBatch(
-      graph,
+    const { options, store } = this;
+    const { graph, classes } = traceEvaluation(
+      store,
+      { model: options.model, source: { kind: "images", images } },
       samples,
-      source,
-      resources,
     );
-    const logits = options.model(
-      new Network(graph, store, false, { ids, step }),
-      x,
-    );
-    checkLogits(logits, samples);
-    fuseForward(graph, [logits]);
-    const classes = logits.shape[3];
-    const usage =
-      GPUBufferUsage.STORAGE |
-      GPUBufferUsage.COPY_DST |
-      GPUBufferUsage.COPY_SRC;
-    const buffer = (
-      name: keyof Pick<EvaluationPlan, "counters" | "logits">,
-      size: number,
-    ) =>
-      shared?.[name] ?? device.buffer(name, Math.ceil(size / 16) * 16, usage);
-    const counters = buffer("counters", (4 + classes * classes) * 4);
-    const allLogits = buffer("logits", count * classes * 4);
-    resources.set("counters", counters);
-    resources.set("all logits", allLogits);
-    const words = (name: string) =>
-      graph.external(name, [1, 1, 1, 1], "words", { kind: "resource", name });
-    graph.add(
-      evaluate,
-      [logits, labels, ids, words("counters"), words("all logits")],
-      {},
-    );
-    return {
-      plan: await this.#compile(graph, resources, []),
-      classes,
-      counters,
-      logits: allLogits,
-    };
+    const counters =
+      shared?.counters ?? this.#buffer("counters", (4 + classes * classes) * 4);
+    const logits =
+      shared?.logits ?? this.#buffer("logits", images.count * classes * 4);
+    const plan = await this.#compile(graph, { kind: "images", images }, [], {
+      others: new Map([
+        ["counters", counters],
+        ["all logits", logits],
+      ]),
+    });
+    return { plan, classes, counters, logits };
   }
 
   destroy(): void {
     this.#pool.destroy();
     this.store.destroy();
+    this.#logits?.destroy();
     for (const buffer of this.#resources.values()) buffer.destroy();
   }
 }

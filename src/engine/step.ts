@@ -7,8 +7,12 @@ export interface StepValues {
   /** Optimiser step and epoch, from 1. */
   readonly step: number;
   readonly epoch: number;
-  /** First position of the batch in the order. */
+  /** First position of the (micro-)batch in the order. */
   readonly offset: number;
+  /** Samples of the whole batch, over which the loss is a mean. */
+  readonly samples: number;
+  /** A further micro-batch of the step: its loss and gradients are added to what the earlier ones left. */
+  readonly continues: boolean;
   /** Where the loss goes in the ring. */
   readonly logSlot: number;
   readonly learningRate: number;
@@ -16,7 +20,7 @@ export interface StepValues {
   readonly firstStep: boolean;
 }
 
-export const stepBytes = 32;
+export const stepBytes = 48;
 
 export function encodeStep(values: StepValues): ArrayBuffer {
   const bytes = new ArrayBuffer(stepBytes);
@@ -30,5 +34,7 @@ export function encodeStep(values: StepValues): ArrayBuffer {
   ]);
   new Float32Array(bytes)[6] = values.learningRate;
   words[7] = values.firstStep ? 1 : 0;
+  words[8] = values.samples;
+  words[9] = values.continues ? 1 : 0;
   return bytes;
 }

@@ -6,6 +6,7 @@ import { Session } from "../engine/session.js";
 import { UserError } from "../errors.js";
 import type { ModelOptions } from "../models/options.js";
 import { buildModel } from "../models/registry.js";
+import { forImageSize } from "./image-size.js";
 import { type Evaluation as Metrics, evaluateLogits } from "./metrics.js";
 import { decodeWeights } from "./weights.js";
 
@@ -31,11 +32,13 @@ export async function evaluateWeights(
   });
   const classes = classNames.length;
   const batch = Math.min(64, test.count);
-  const session = await Session.create(device, {
-    model: buildModel(model, classes, options),
-    source: { kind: "images", images },
-    batch,
-  });
+  const session = await forImageSize(model, imageSize, () =>
+    Session.create(device, {
+      model: buildModel(model, classes, options),
+      source: { kind: "images", images },
+      batch,
+    }),
+  );
   try {
     session.store.write(
       device,

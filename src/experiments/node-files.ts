@@ -1,84 +1,12 @@
 /** Files as runs and commands write them: never half of one under its final name. Node and Deno only. */
-import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { pid, platform } from "node:process";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { UserError } from "../errors.js";
+import { StorageError, storageError, writeFileAtomic } from "../node-atomic.js";
 
-/** A file could not be written while work was under way. What it held before is still there. */
-export class StorageError extends Error {
-  override name = "StorageError";
-  constructor(path: string, cause: NodeJS.ErrnoException) {
-    super(`${path}: cannot be written: ${reasonOf(cause)}`, { cause });
-  }
-}
-
-/** The system's reason in words, with its code. */
-function reasonOf({ code, message }: NodeJS.ErrnoException): string {
-  switch (code) {
-    case "ENOSPC":
-      return "the disk is full (ENOSPC)";
-    case "EDQUOT":
-      return "the disk quota is used up (EDQUOT)";
-    case "EFBIG":
-      return "the file would be larger than is allowed here (EFBIG)";
-    case "EACCES":
-    case "EPERM":
-      return `not permitted (${code})`;
-    case "EROFS":
-      return "the disk is read-only (EROFS)";
-    case "ENOENT":
-      return "its folder is gone (ENOENT)";
-    default:
-      return message;
-  }
-}
-
-/** A failure to write `path` as what it is; anything that is no system error stays as it is. */
-export function storageError(path: string, error: unknown): unknown {
-  return error instanceof Error && "code" in error && "syscall" in error
-    ? new StorageError(path, error as NodeJS.ErrnoException)
-    : error;
-}
+export { StorageError, storageError, writeFileAtomic };
 
 const temporaryName = /\.\d+\.tmp$/;
-
-/**
- * Writes through a temporary file beside it, fsynced and renamed, so that `path` holds all of it or what it held before,
- * whatever happens to the process or the machine.
- *
- * @throws StorageError naming the file and the reason.
- */
-export async function writeFileAtomic(
-  path: string,
-  data: string | Uint8Array,
-): Promise<void> {
-  const temporary = `${path}.${pid}.tmp`;
-  try {
-    const file = await open(temporary, "w");
-    try {
-      await file.writeFile(data);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-    await syncFolder(dirname(path));
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined);
-    throw storageError(path, error);
-  }
-}
-
-/** Makes the names in a folder outlive a power failure. Windows does so by itself, and has no call for it. */
-async function syncFolder(folder: string): Promise<void> {
-  if (platform === "win32") return;
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
 
 /** Removes the temporary files of writes that a killed process did not end. */
 export async function removeLeftovers(folder: string): Promise<void> {
@@ -146,4 +74,14 @@ export async function writeFolder(
   await mkdir(folder, { recursive: true });
   for (const [name, data] of Object.entries(files))
     await writeFileAtomic(join(folder, name), data);
+}
+
+/** The bytes of a file named on the command line. */
+export async function readFileOrRefuse(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? String(error);
+    throw new UserError(`${path}: cannot be read (${code})`);
+  }
 }

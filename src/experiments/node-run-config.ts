@@ -1,17 +1,19 @@
 /** What a run folder's config.json says about the network and the data of the run. Node and Deno only. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Normalisation } from "../data/normalisation.js";
 import { UserError } from "../errors.js";
 import type { ModelOptions } from "../models/options.js";
+import type { DataSettings } from "./settings.js";
 
-export interface RunConfig extends ModelOptions {
+export interface RunConfig
+  extends ModelOptions, Partial<Omit<DataSettings, "data">> {
   readonly model: string;
   readonly data: string;
   /** Class names. */
   readonly classes: readonly string[];
-  readonly coarse?: boolean | undefined;
-  readonly trainLimit?: number | undefined;
-  readonly testLimit?: number | undefined;
+  /** What the images were scaled by. */
+  readonly normalisation?: Normalisation | undefined;
 }
 
 /** A run's weights: after its last epoch, or of its best evaluation. */

@@ -1,6 +1,6 @@
 /** A training run on disk: its folder and every file that contracts promise. Node and Deno only. */
 import { createHash } from "node:crypto";
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { basename } from "node:path";
 import { writeNpy } from "../data/npy.js";
 import type { Dataset } from "../data/types.js";
@@ -20,7 +20,9 @@ import {
 } from "./checkpoint.js";
 import { configHash } from "./config-hash.js";
 import type { Evaluation as Metrics } from "./metrics.js";
+import { poisonForSettings } from "./node-dataset.js";
 import {
+  readFileOrRefuse,
   removeLeftovers,
   StorageError,
   storageError,
@@ -37,7 +39,7 @@ import {
   type RunFacts,
   type RunSummary,
 } from "./node-run-folder.js";
-import { poison, poisonRecord } from "./poison.js";
+import { poisonRecord } from "./poison.js";
 import type { TrainSettings } from "./settings.js";
 import { confusionCsv, perClassCsv, prCsv } from "./tables.js";
 import { train } from "./trainer.js";
@@ -53,7 +55,7 @@ export type { RunSummary } from "./node-run-folder.js";
 /** What a run tells while it goes on. */
 export interface RunEvents extends Pick<
   TrainEvents,
-  "onProgress" | "onStart" | "onRecord"
+  "onPlan" | "onProgress" | "onStart" | "onRecord"
 > {
   /** A checkpoint is on the disk. */
   onCheckpoint?: (position: Position) => void;
@@ -93,12 +95,7 @@ export async function trainToFolder(request: RunRequest): Promise<RunSummary> {
   const state = await findRun(out, settings, request);
   if (state.kind === "done") return state.summary;
   const paths = pathsOf(out);
-  const poisoned = poison(dataset.train.labels, dataset.classNames.length, {
-    noise: settings.noise,
-    kind: settings.noiseKind,
-    keep: settings.keep,
-    seed: settings.seed,
-  });
+  const poisoned = await poisonForSettings(dataset, settings);
   const labels = writeNpy(poisoned.given);
   const resumeFrom =
     state.kind === "resume" ? await readCheckpoint(out, settings) : undefined;
@@ -286,16 +283,6 @@ export async function writeEvaluation(
     "pr.csv": prCsv(metrics, classNames),
     "test_logits.safetensors": encodeSafetensors(tensors),
   });
-}
-
-/** The bytes of a file named on the command line. */
-export async function readFileOrRefuse(path: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw new UserError(`${path}: cannot be read (${code})`);
-  }
 }
 
 /** What config.json says besides the settings: everything needed to make the run again. */

@@ -9,6 +9,7 @@ import { sha256 } from "./sha256.js";
 import { int32LittleEndian } from "../data/npy.js";
 import { Purpose, RandomStream } from "../engine/random.js";
 import { UserError } from "../errors.js";
+import { drawByRow, type NoiseMatrix } from "./noise-matrix.js";
 
 /**
  * How a chosen image gets its label:
@@ -24,7 +25,21 @@ export const noiseKinds = [
   "symmetric",
   "pairflip",
 ] as const;
-export type NoiseKind = (typeof noiseKinds)[number];
+
+/**
+ * Kinds that draw from a transition matrix, after the name of what it is read from: `matrix:FILE`, a file of the matrix;
+ * `confusion:RUN`, an earlier run's mistakes. See noise-matrix.ts.
+ */
+export const matrixKinds = { "matrix:": "FILE", "confusion:": "RUN" } as const;
+
+export type NoiseKind =
+  (typeof noiseKinds)[number] | `${keyof typeof matrixKinds}${string}`;
+
+/** All kinds, for help texts and messages. */
+export const noiseKindList = [
+  ...noiseKinds,
+  ...Object.entries(matrixKinds).map((parts) => parts.join("")),
+].join(", ");
 
 export interface PoisonOptions {
   /** Share of each class's (remaining) images that get a noisy label, in [0, 1]. */
@@ -34,15 +49,20 @@ export interface PoisonOptions {
   keep: number;
   /** An integer in [0, 2^53). */
   seed: number;
+  /** What the kinds `matrix:` and `confusion:` draw from. */
+  matrix?: NoiseMatrix | undefined;
+  /** Labels that a file gives instead of the true ones, [n]; there is no other noise then. */
+  given?: Int32Array | undefined;
 }
 
 export interface PoisonResult {
-  kind: NoiseKind;
+  /** `labels` where a file gave them. */
+  kind: NoiseKind | "labels";
   /** The noise asked for. */
   nominal: number;
   keep: number;
   seed: number;
-  /** Images chosen for a noisy label, ascending indices into the data order. */
+  /** Images chosen for a noisy label (or whose given label is another than the true one), ascending, in data order. */
   selected: Int32Array;
   /** Images that stay in the training set, ascending indices into the data order. */
   kept: Int32Array;
@@ -54,6 +74,8 @@ export interface PoisonResult {
   effectiveRate: number;
   /** [C][C] counts over the kept images: transition[t][g] of true class t are given class g. */
   transition: number[][];
+  /** What was drawn from, where it was a matrix. */
+  matrix?: NoiseMatrix;
 }
 
 /** The object of poison.json. */
@@ -69,12 +91,24 @@ export interface PoisonRecord extends Omit<
 
 /** The noise kind of this name. @throws UserError naming the kinds there are. */
 export function parseNoiseKind(name: string): NoiseKind {
+  const [prefix] = matrixSource(name as NoiseKind) ?? [];
+  if (prefix !== undefined && name.length > prefix.length)
+    return name as NoiseKind;
   const kind = noiseKinds.find((known) => known === name);
   if (kind === undefined)
     throw new UserError(
-      `noise kind ${name} is unknown; choose one of ${noiseKinds.join(", ")}`,
+      `noise kind ${name} is unknown; choose one of ${noiseKindList}`,
     );
   return kind;
+}
+
+/** The prefix of a kind that draws from a matrix, and what follows it. */
+export function matrixSource(
+  kind: NoiseKind,
+): [prefix: keyof typeof matrixKinds, source: string] | undefined {
+  const prefixes = Object.keys(matrixKinds) as (keyof typeof matrixKinds)[];
+  const prefix = prefixes.find((start) => kind.startsWith(start));
+  return prefix && [prefix, kind.slice(prefix.length)];
 }
 
 /**
@@ -112,17 +146,22 @@ export function poison(
       `noise ${noise}: there is no other label to give in a data set of ${numClasses} class`,
     );
   }
-  const { selected, kept } = select(
+  const { chosen, kept } = select(
     membersByClass(labels, numClasses),
     noise,
     keep,
     seed,
   );
-  const given = labels.slice();
-  const drawn = drawLabels(selected, labels, numClasses, kind, seed);
-  selected.forEach((image, i) => {
-    given[image] = drawn[i]!;
+  const given = options.given
+    ? fileLabels(options.given, labels, kept, noise)
+    : labels.slice();
+  const drawn = drawLabels(chosen, labels, numClasses, options);
+  drawn.forEach((label, image) => {
+    given[image] = label;
   });
+  const selected = options.given
+    ? kept.filter((image) => given[image] !== labels[image])
+    : ascending(chosen);
   const transition = Array.from({ length: numClasses }, () =>
     new Array<number>(numClasses).fill(0),
   );
@@ -135,7 +174,7 @@ export function poison(
   }
   const effectiveRate = kept.length === 0 ? 0 : changed / kept.length;
   return {
-    kind,
+    kind: options.given ? "labels" : kind,
     nominal: noise,
     keep,
     seed,
@@ -145,35 +184,39 @@ export function poison(
     changed,
     effectiveRate,
     transition,
+    ...(noise > 0 && options.matrix && { matrix: options.matrix }),
   };
+}
+
+/** The file's labels on the kept images; a removed one has its true label, as everywhere. */
+function fileLabels(
+  fromFile: Int32Array,
+  labels: Int32Array,
+  kept: Int32Array,
+  noise: number,
+): Int32Array {
+  if (noise > 0)
+    throw new UserError(
+      `--labels: names the labels to train on, and so does --noise ${noise}; leave one of them out`,
+    );
+  if (fromFile.length !== labels.length)
+    throw new RangeError(
+      `${fromFile.length} given labels for ${labels.length} images`,
+    );
+  const given = labels.slice();
+  for (const image of kept) given[image] = fromFile[image]!;
+  return given;
 }
 
 /** What poison.json holds. */
 export async function poisonRecord(
   result: PoisonResult,
 ): Promise<PoisonRecord> {
-  const {
-    kind,
-    nominal,
-    keep,
-    seed,
-    selected,
-    kept,
-    given,
-    changed,
-    effectiveRate,
-    transition,
-  } = result;
+  const { given, ...rest } = result;
   return {
-    kind,
-    nominal,
-    keep,
-    seed,
-    selected: Array.from(selected),
-    kept: Array.from(kept),
-    changed,
-    effectiveRate,
-    transition,
+    ...rest,
+    selected: Array.from(result.selected),
+    kept: Array.from(result.kept),
     labelsSha256: await labelsSha256(given),
   };
 }
@@ -206,7 +249,10 @@ function membersByClass(labels: Int32Array, numClasses: number): number[][] {
   return members;
 }
 
-/** The stratified choice: per class, one permutation's head is removed and the head of its rest gets noise. */
+/**
+ * The stratified choice: per class, one permutation's head is removed and the head of its rest, `chosen` in the
+ * permutation's order, gets noise.
+ */
 function select(
   members: number[][],
   noise: number,
@@ -222,13 +268,11 @@ function select(
       (position) => group[position]!,
     );
   });
-  const selected = kept.map((rest) =>
-    rest.slice(0, shareOf(noise, rest.length)),
-  );
-  return { selected: ascending(selected), kept: ascending(kept) };
+  const chosen = kept.map((rest) => rest.slice(0, shareOf(noise, rest.length)));
+  return { chosen, kept: ascending(kept) };
 }
 
-function ascending(groups: number[][]): Int32Array {
+function ascending(groups: readonly number[][]): Int32Array {
   return Int32Array.from(groups.flat()).sort(); // typed arrays sort by number
 }
 
@@ -237,33 +281,48 @@ const perImageDraws = 0;
 const poolDraws = 1;
 
 /**
- * The selected images' new labels. But for `shuffle`, a drawn label depends on the seed, the image and its true label
- * alone, so an image hit at one noise level gets the same label at every higher one.
+ * The chosen images' new labels, by image. With `uniform`, `symmetric` and `pairflip` a label depends on the seed, the image
+ * and its true label alone, so an image hit at one noise level gets the same label at every higher one.
+ *
+ * @param chosen Per class, in the order of the class's permutation.
  */
 function drawLabels(
-  selected: Int32Array,
+  chosen: readonly number[][],
   labels: Int32Array,
   numClasses: number,
-  kind: NoiseKind,
-  seed: number,
-): Int32Array {
-  const truth = selected.map((image) => labels[image]!);
-  if (kind === "shuffle")
-    return new RandomStream(seed, Purpose.draw, poolDraws).shuffle(truth);
-  return truth.map((label, i) => {
-    const stream = new RandomStream(
-      seed,
-      Purpose.draw,
-      perImageDraws,
-      selected[i],
+  { kind, seed, matrix }: PoisonOptions,
+): Map<number, number> {
+  if (matrixSource(kind)) {
+    return new Map(
+      chosen.flatMap((images, truth) => {
+        if (images.length === 0) return [];
+        const row = matrix?.[truth];
+        if (!row)
+          throw new RangeError(
+            `noise kind ${kind} needs its ${numClasses}×${numClasses} matrix`,
+          );
+        const drawn = drawByRow(images, row, seed, perImageDraws);
+        return images.map((image, i) => [image, drawn[i]!] as const);
+      }),
     );
+  }
+  const selected = ascending(chosen);
+  const truth = selected.map((image) => labels[image]!);
+  if (kind === "shuffle") {
+    const pool = new RandomStream(seed, Purpose.draw, poolDraws).shuffle(truth);
+    return new Map(Array.from(selected, (image, i) => [image, pool[i]!]));
+  }
+  const draw = (image: number): number => {
+    const label = labels[image]!;
+    const stream = new RandomStream(seed, Purpose.draw, perImageDraws, image);
     switch (kind) {
       case "uniform":
         return (label + 1 + stream.integer(numClasses - 1)) % numClasses;
       case "symmetric":
         return stream.integer(numClasses);
-      case "pairflip":
+      default: // pairflip
         return (label + 1) % numClasses;
     }
-  });
+  };
+  return new Map(Array.from(selected, (image) => [image, draw(image)]));
 }

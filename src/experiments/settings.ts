@@ -1,4 +1,5 @@
 /** What a training run is asked to do: the flags of `train` under their own names, with defaults, checked in one place. */
+import { dataDefaults } from "../data/defaults.js";
 import type { Augmentation } from "../engine/image-source.js";
 import { UserError } from "../errors.js";
 import { defaultStem, type Stem } from "../models/options.js";
@@ -13,18 +14,36 @@ export const augmentations = {
 
 export type AugmentName = keyof typeof augmentations;
 
-/** Settings of a run; the names are those of the flags and of config.json. */
-export interface TrainSettings {
-  readonly model: string;
-  readonly width: number;
-  /** The residual nets' alone. */
-  readonly stem?: Stem | undefined;
+/** What data a run is about; the same words wherever data is loaded. */
+export interface DataSettings {
   readonly data: string;
   readonly coarse?: boolean | undefined;
   readonly trainLimit?: number | undefined;
   readonly testLimit?: number | undefined;
+  /** `random` redraws the training and the test images. */
+  readonly dataSplit: "official" | "random";
+  /** Seed of the random split and of an image folder's hold-out. */
+  readonly splitSeed: number;
+  /** Image folders without test images: share of each class that is held out. */
+  readonly valFraction: number;
+  /** Height and width that the images of a folder are scaled and cropped to. */
+  readonly imageSize: number;
+  /** A file of given labels, one per training image. */
+  readonly labels?: string | undefined;
+}
+
+/** Settings of a run; the names are those of the flags and of config.json. */
+export interface TrainSettings extends DataSettings {
+  readonly model: string;
+  readonly width: number;
+  /** The residual nets' alone. */
+  readonly stem?: Stem | undefined;
   readonly epochs: number;
   readonly batch: number;
+  /** Images on the device at once; gradients add up over a batch. Default: the batch. */
+  readonly microBatch?: number | undefined;
+  /** Less memory, the same result: batch norm's outputs are computed again in the backward pass. */
+  readonly recompute?: boolean | undefined;
   readonly lr: number;
   readonly momentum: number;
   readonly weightDecay: number;
@@ -48,10 +67,16 @@ export interface TrainSettings {
   readonly logEvery: number;
 }
 
+/** What data is loaded where nothing else is said. */
+export const defaultData = {
+  data: "sample",
+  ...dataDefaults,
+} as const satisfies DataSettings;
+
 export const defaultSettings = {
+  ...defaultData,
   model: "lenet",
   width: 1,
-  data: "sample",
   epochs: 30,
   batch: 128,
   momentum: 0.9,
@@ -82,6 +107,10 @@ export function resolveSettings(given: Partial<TrainSettings>): TrainSettings {
   if (settings.nesterov && settings.momentum === 0) {
     throw new UserError("--nesterov: needs a --momentum above 0");
   }
+  if (settings.microBatch !== undefined && settings.microBatch > settings.batch)
+    throw new UserError(
+      `--micro-batch ${settings.microBatch}: is larger than --batch ${settings.batch}`,
+    );
   if (settings.momentum >= 1)
     throw new UserError(
       `--momentum: expected a number in [0, 1), got ${settings.momentum}`,
@@ -98,6 +127,17 @@ function defined(given: Partial<TrainSettings>): Partial<TrainSettings> {
   return Object.fromEntries(
     Object.entries<unknown>(given).filter(([, value]) => value !== undefined),
   );
+}
+
+/**
+ * Refuses a batch size that somebody asked for and that a training set cannot fill. Where nobody asked, the default stands
+ * and a smaller set is one batch.
+ */
+export function checkBatch(asked: number | undefined, images: number): void {
+  if (asked !== undefined && asked > images)
+    throw new UserError(
+      `--batch ${asked}: there are ${images} training images; take at most as many`,
+    );
 }
 
 /** What the settings come to for a training set of `images` images. Throws UserError where nothing is left to do. */

@@ -1,4 +1,5 @@
 /** The schema of a sweep's JSON file; docs/sweep.schema.json is this object. */
+import { imageLimits } from "../data/image-folder.js";
 import { stems } from "../models/options.js";
 import { modelNames } from "../models/registry.js";
 import type { ObjectSchema, Schema } from "./json-schema.js";
@@ -41,6 +42,32 @@ const settingsProperties: Readonly<Record<string, Schema>> = {
   },
   trainLimit: count("The first so many training images, class-balanced"),
   testLimit: count("The first so many test images, class-balanced"),
+  dataSplit: {
+    enum: ["official", "random"],
+    default: d.dataSplit,
+    description: "random draws training and test images anew",
+  },
+  splitSeed: {
+    type: "integer",
+    minimum: 0,
+    default: d.splitSeed,
+    description: "Seed of a random split and of what is held out",
+  },
+  valFraction: {
+    ...share,
+    default: d.valFraction,
+    description:
+      "Image folders without test images: the share of each class that is held out",
+  },
+  imageSize: {
+    type: "integer",
+    ...{
+      minimum: imageLimits.imageSize.min,
+      maximum: imageLimits.imageSize.max,
+    },
+    default: d.imageSize,
+    description: "Image folders: height and width of the images",
+  },
   epochs: count("Passes over the training set", { default: d.epochs }),
   batch: count("Images per step", { default: d.batch }),
   lr: {
@@ -79,7 +106,10 @@ const settingsProperties: Readonly<Record<string, Schema>> = {
 };
 
 /** The data set is the sweep's: its models are compared on it. */
-const ofData = ["data", "coarse", "trainLimit", "testLimit"];
+const ofData = [
+  ...["data", "coarse", "trainLimit", "testLimit"],
+  ...["dataSplit", "splitSeed", "valFraction", "imageSize"],
+];
 const ofModel = Object.fromEntries(
   Object.entries(settingsProperties).filter(([name]) => !ofData.includes(name)),
 );

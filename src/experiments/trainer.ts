@@ -5,10 +5,13 @@
 import type { Dataset } from "../data/types.js";
 import type { Device } from "../engine/device.js";
 import type { Evaluation } from "../engine/evaluation.js";
+import { OutOfMemoryError } from "../engine/errors.js";
 import { ImageSource } from "../engine/image-source.js";
 import { Session } from "../engine/session.js";
 import { buildModel } from "../models/registry.js";
 import { type CheckpointFile, fitCheckpoint } from "./checkpoint.js";
+import { forImageSize } from "./image-size.js";
+import { outOfMemory, requireFit } from "./memory.js";
 import type { PoisonResult } from "./poison.js";
 import { augmentations, planCourse, type TrainSettings } from "./settings.js";
 import { InterruptedError } from "./training-errors.js";
@@ -38,6 +41,8 @@ export async function train(
   const { imageSize, mean, std, classNames } = dataset;
   const course = planCourse(settings, poisoned.kept.length);
   const common = { imageSize, mean, std };
+  const memory = requireFit(settings, dataset, poisoned.kept.length, device);
+  events.onPlan?.(memory);
   const trainImages = await ImageSource.upload(device, {
     ...common,
     images: dataset.train.images,
@@ -48,23 +53,28 @@ export async function train(
     images: dataset.test.images,
     labels: dataset.test.labels,
   });
+  let started = false;
   let session: Session | undefined;
   let evaluation: Evaluation | undefined;
   try {
     const batch = Math.min(settings.batch, poisoned.kept.length);
-    session = await Session.create(device, {
-      model: buildModel(settings.model, classNames.length, settings),
-      source: {
-        kind: "images",
-        images: trainImages,
-        augmentation: augmentations[settings.augment],
-      },
-      batch,
-      optimizer: settings,
-      labelSmoothing: settings.labelSmoothing,
-      seed: settings.seed,
-      kernels: control.kernels,
-    });
+    session = await forImageSize(settings.model, imageSize, () =>
+      Session.create(device, {
+        model: buildModel(settings.model, classNames.length, settings),
+        source: {
+          kind: "images",
+          images: trainImages,
+          augmentation: augmentations[settings.augment],
+        },
+        batch,
+        optimizer: settings,
+        labelSmoothing: settings.labelSmoothing,
+        microBatch: settings.microBatch ?? batch,
+        recompute: settings.recompute ?? false,
+        seed: settings.seed,
+        kernels: control.kernels,
+      }),
+    );
     if (poisoned.kept.length % batch > 0)
       await session.prepare(poisoned.kept.length % batch);
     evaluation = await session.evaluation(testImages);
@@ -74,6 +84,7 @@ export async function train(
     if (signal?.aborted)
       throw new InterruptedError(resumed?.step ?? 0, signal.reason);
     const images = poisoned.kept.length;
+    started = true;
     await events.onStart?.({ session, course, images, resumed });
     return await new TrainingLoop({
       device,
@@ -87,6 +98,10 @@ export async function train(
       events,
       control,
     }).run();
+  } catch (error) {
+    throw error instanceof OutOfMemoryError && !started
+      ? outOfMemory(error, settings, dataset, poisoned.kept.length, device)
+      : error;
   } finally {
     evaluation?.destroy();
     session?.destroy();

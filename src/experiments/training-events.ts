@@ -1,5 +1,6 @@
 /** What a training run is told and what it tells: how it begins and is kept, its records, its events, its result. */
 import type { ParameterSpec } from "../engine/parameters.js";
+import type { TrainingMemory } from "../engine/plan-training.js";
 import type { Session } from "../engine/session.js";
 import type { KernelRecord } from "../engine/tuning.js";
 import type {
@@ -46,6 +47,8 @@ export interface StartInfo {
 }
 
 export interface TrainEvents {
+  /** What the run takes on the device, before anything is made there. */
+  onPlan?: (memory: TrainingMemory) => void;
   /** Every line of metrics.jsonl, in order. */
   onRecord?: (record: StepRecord | EvalRecord) => void;
   /** After every few steps: images trained so far, speed, and the newest loss. */
@@ -96,6 +99,8 @@ export interface TrainResult {
   readonly logits: Float32Array;
   /** Where labels were changed: what the last weights make of the training images. */
   readonly memorisation: Memorisation | undefined;
+  /** Likewise: their logits `[n, C]`, in data order. */
+  readonly trainingLogits: Float32Array | undefined;
   /** The model's tensors: names and PyTorch shapes. */
   readonly specs: readonly ParameterSpec[];
   /** Weights and batch-norm state under PyTorch's names and layouts. */

@@ -9,7 +9,7 @@ import type { ImageSource } from "../engine/image-source.js";
 import type { Session } from "../engine/session.js";
 import { sleepThrough } from "../engine/wait.js";
 import type { EpochResult, Position, Timing } from "./checkpoint.js";
-import { type Memorisation, memorisation } from "./memorisation.js";
+import { memorisation } from "./memorisation.js";
 import { type Evaluation as Metrics, evaluateLogits } from "./metrics.js";
 import type { PoisonResult } from "./poison.js";
 import { epochOrder, learningRateAt } from "./schedule.js";
@@ -121,7 +121,7 @@ export class TrainingLoop {
       best: this.#best ?? last,
       metrics,
       logits,
-      memorisation: await this.#memorisation(),
+      ...(await this.#memorisation()),
       specs: session.store.specs,
       weights: await this.#weights(),
       momentum: await session.store.read(device, "momentum"),
@@ -270,17 +270,22 @@ export class TrainingLoop {
   }
 
   /** What the last weights make of the training images; undefined where no label was changed. */
-  async #memorisation(): Promise<Memorisation | undefined> {
+  async #memorisation(): Promise<
+    Pick<TrainResult, "memorisation" | "trainingLogits">
+  > {
     const { session, trainImages, dataset, poisoned } = this.parts;
     const { labels } = dataset.train;
     if (poisoned.kept.every((i) => poisoned.given[i] === labels[i]))
-      return undefined;
+      return { memorisation: undefined, trainingLogits: undefined };
     trainImages.setOrder(labels.map((_, i) => i));
     const evaluation = await session.evaluation(trainImages);
     try {
       const { invalid, logits, classes } = await evaluation.run();
       if (invalid > 0) throw this.#diverged(this.#step, "logits");
-      return memorisation(logits, labels, poisoned, classes);
+      return {
+        memorisation: memorisation(logits, labels, poisoned, classes),
+        trainingLogits: logits,
+      };
     } finally {
       evaluation.destroy();
     }

@@ -54,12 +54,25 @@ function build(): void {
 }
 
 /** Runs a script, the text of an ES module, that finds the built command's modules in the folder `dist`. */
-export function runScript(script: (dist: string) => string): CommandResult {
+export function runScript(
+  script: (dist: string) => string,
+  {
+    flags = [],
+    env = {},
+    timeout = 60_000,
+  }: {
+    /** Options of Node itself. */
+    readonly flags?: readonly string[];
+    readonly env?: Record<string, string>;
+    /** Milliseconds. */
+    readonly timeout?: number;
+  } = {},
+): CommandResult {
   build();
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
-    ["--input-type=module", "--eval", script(dirname(main))],
-    { encoding: "utf8", timeout: 60_000 },
+    [...flags, "--input-type=module", "--eval", script(dirname(main))],
+    { encoding: "utf8", timeout, env: { ...process.env, ...env } },
   );
   return { code: status, stdout, stderr };
 }
@@ -67,7 +80,11 @@ export function runScript(script: (dist: string) => string): CommandResult {
 /** Runs `tarnish <args>` in `cwd` to its end. */
 export function tarnish(
   args: readonly string[],
-  options: { cwd?: string; env?: Record<string, string> } = {},
+  options: {
+    cwd?: string;
+    env?: Record<string, string>;
+    timeoutSeconds?: number;
+  } = {},
 ): CommandResult {
   build();
   const { status, stdout, stderr, error } = spawnSync(
@@ -77,7 +94,7 @@ export function tarnish(
       cwd: options.cwd ?? root,
       env: { ...environment, ...options.env },
       encoding: "utf8",
-      timeout: 300_000,
+      timeout: 1000 * (options.timeoutSeconds ?? 300),
     },
   );
   if (error) throw error;

@@ -153,7 +153,7 @@ describe("a wrong request ends with 2, one message, and nothing written", () => 
     ["--train-limit 2001", "2001 images cannot be met"],
     ["--noise-kind pink", "pink is unknown; choose one of shuffle, uniform"],
     ["--data nosuch", "nosuch: no such file or folder"],
-    ["--data empty", "holds no CIFAR data"],
+    ["--data empty", "holds neither CIFAR data"],
     ["--coarse", "CIFAR-10 has no coarse labels"],
     ["--nois 0.2", "unknown option '--nois'\n(Did you mean --noise?)"],
     ["extra", "too many arguments for 'poison'"],

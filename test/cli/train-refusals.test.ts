@@ -67,6 +67,19 @@ describe("refused before anything is written", () => {
       `${train} --train-limit 30`,
       "--batch 40: there are 30 training images; take at most as many",
     ],
+    [
+      `${train} --micro-batch 80`,
+      "--micro-batch 80: is larger than --batch 40",
+    ],
+    [`${train} --micro-batch 0`, "--micro-batch: expected a whole number"],
+    [
+      `${train} --memory-limit 0.005`,
+      "on the device, but the limit set for it is 5.1 MiB. What fits: --micro-batch 20",
+    ],
+    [
+      `${train} --memory-limit 0`,
+      "--memory-limit: expected a number above 0, got 0",
+    ],
     [`${train} --warmup 1`, "--warmup 1: takes 2 of 2 steps"],
     [`${train} --nesterov --momentum 0`, "--nesterov: needs a --momentum"],
     [`${train} --adapter nosuch`, "nosuch"],

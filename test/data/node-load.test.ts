@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -6,6 +7,7 @@ import { packTar } from "modern-tar";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { parseCifar } from "../../src/data/cifar.js";
 import { loadDataset } from "../../src/data/node-load.js";
+import { officialArchives } from "../../src/data/official.js";
 import { UserError } from "../../src/errors.js";
 import {
   classCounts,
@@ -13,6 +15,7 @@ import {
   tinyCifar10,
   tinyCifar100,
 } from "./fixtures.js";
+import { startMirror } from "./mirror.js";
 
 let folder: string;
 beforeEach(async () => {
@@ -156,12 +159,12 @@ describe("paths", () => {
       /nowhere: no such file or folder/,
     );
     expect(await failure(folder)).toMatch(
-      /holds no CIFAR data in the official binary layout/,
+      /holds neither CIFAR data in the official binary layout .* nor images/,
     );
     const archive = join(folder, "other.tar.gz");
     await writeFile(archive, await tarGz([["notes.txt", new Uint8Array(10)]]));
     expect(await failure(archive)).toMatch(
-      /other\.tar\.gz: holds no CIFAR data/,
+      /other\.tar\.gz: holds neither CIFAR data/,
     );
   });
 
@@ -265,15 +268,125 @@ describe("cifar10 and cifar100 by name", () => {
     );
   });
 
-  it("says which file to put where when there is none", async () => {
+  it("downloads the archive into the first data folder, and says which file to put where when it cannot", async () => {
+    const archive = await tarGz(inFolder("cifar-100-binary", tinyCifar100()));
+    const files = new Map([["cifar-100-binary.tar.gz", archive]]);
+    const mirror = await startMirror({ files });
+    const places = { dataDir: join(folder, "mine"), mirror: mirror.url };
+    const archives = {
+      ...officialArchives,
+      cifar100: {
+        ...officialArchives.cifar100,
+        md5: createHash("md5").update(archive).digest("hex"),
+      },
+    };
+    try {
+      // Not the official archive: its MD5 tells.
+      const message = await failure("cifar100", places);
+      expect(message).toMatch(
+        /^data cifar100: CIFAR-100 is not in .*mine.*cannot be downloaded: .*its MD5 is .*, not 03b5dce0/,
+      );
+      expect(message).toContain(
+        "Put cifar-100-binary.tar.gz (MD5 03b5dce01913d631647c71ecec9e9cb8) or its unpacked folder " +
+          `cifar-100-binary into ${join(folder, "mine")}`,
+      );
+      expect(message).toMatch(/TARNISH_DATA.*--mirror URL/);
+      const loaded = await loadDataset("cifar100", { ...places, archives });
+      expect(loaded).toEqual(
+        parseCifar(tinyCifar100(), "cifar100", {
+          name: "cifar100",
+          source: "",
+        }),
+      );
+      expect(await readdir(join(folder, "mine"))).toEqual([
+        "cifar-100-binary.tar.gz",
+      ]);
+      const asked = mirror.requests.length;
+      await loadDataset("cifar100", { ...places, archives });
+      expect(mirror.requests).toHaveLength(asked); // it is there now
+      expect(await failure("cifar10", places)).toMatch(
+        /the server answers 404 Not Found/,
+      );
+    } finally {
+      await mirror.close();
+    }
+  });
+
+  it("names the mirror that is no address", async () => {
+    const places = { dataDir: folder };
+    expect(await failure("cifar10", { ...places, mirror: "here" })).toMatch(
+      /^--mirror here: is no http/,
+    );
+    vi.stubEnv("TARNISH_MIRROR", "file:///here");
+    expect(await failure("cifar10", places)).toMatch(
+      /^TARNISH_MIRROR file:\/\/\/here: is no http/,
+    );
+  });
+
+  it("names every place where it looked", async () => {
     vi.stubEnv("TARNISH_DATA", join(folder, "empty"));
+    vi.stubEnv("TARNISH_MIRROR", "http://127.0.0.1:1");
     const message = await failure("cifar100", {
       dataDir: join(folder, "mine"),
     });
-    expect(message).toContain("cifar-100-binary.tar.gz");
-    expect(message).toContain("cifar-100-binary ");
     expect(message).toContain(join(folder, "mine"));
     expect(message).toContain(join(folder, "empty"));
-    expect(message).toContain("TARNISH_DATA");
+  });
+});
+
+describe("--data-split random", () => {
+  it("redraws both splits at their sizes, class by class, by the seed alone", async () => {
+    const official = await loadDataset("sample");
+    const redrawn = await loadDataset("sample", { dataSplit: "random" });
+    const again = await loadDataset("sample", {
+      dataSplit: "random",
+      splitSeed: 0,
+    });
+    const other = await loadDataset("sample", {
+      dataSplit: "random",
+      splitSeed: 1,
+    });
+    for (const split of [redrawn, other]) {
+      expect(classCounts(split.train.labels, 10)).toEqual(
+        Array<number>(10).fill(200),
+      );
+      expect(classCounts(split.test.labels, 10)).toEqual(
+        Array<number>(10).fill(100),
+      );
+    }
+    const imagesOf = (dataset: typeof official) =>
+      [dataset.train, dataset.test].map(({ images, labels, count }) =>
+        Array.from({ length: count }, (_, i) =>
+          createHash("md5")
+            .update(images.subarray(i * 3072, (i + 1) * 3072))
+            .update(String(labels[i]))
+            .digest("hex"),
+        ),
+      ) as [string[], string[]];
+    const [train, test] = imagesOf(official);
+    const [newTrain, newTest] = imagesOf(redrawn);
+    expect(imagesOf(again)).toEqual([newTrain, newTest]);
+    const [otherTrain] = imagesOf(other);
+    // The same images with the same labels, divided anew: a third of the training images are new ones.
+    expect([...newTrain, ...newTest].sort()).toEqual(
+      [...train, ...test].sort(),
+    );
+    const fresh = newTrain.filter((image) => test.includes(image)).length;
+    expect(fresh).toBeGreaterThan(560);
+    expect(fresh).toBeLessThan(770);
+    expect(otherTrain).not.toEqual(newTrain);
+    // In the order of the pool: those that were training images before come first.
+    expect(
+      newTrain.findLastIndex((image) => train.includes(image)),
+    ).toBeLessThan(newTrain.findIndex((image) => !train.includes(image)));
+  });
+});
+
+describe("options that do not fit CIFAR", () => {
+  it.each([
+    [{ imageSize: 64 }, /--image-size 64: CIFAR's images are 32×32/],
+    [{ valFraction: 0.1 }, /--val-fraction 0.1: CIFAR has test images/],
+  ])("%j", async (options, message) => {
+    expect(await failure("sample", options)).toMatch(message);
   });
 });

@@ -105,7 +105,7 @@ describe("readNpy", () => {
     [
       "two dimensions",
       numpyFile("<i4", "(1, 1)", [0, 0, 0, 0]),
-      /shape \(1,1\).*one dimension/,
+      /shape \(1, 1\).*one dimension/,
     ],
     ["no dimension", numpyFile("<i4", "()", [0, 0, 0, 0]), /shape \(\)/],
     [

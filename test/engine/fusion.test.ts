@@ -103,12 +103,27 @@ function distance(actual: Ref | undefined, expected: Ref | undefined): number {
   );
 }
 
+/** Dispatches that computed a batch norm's output a second time. */
+let again = 0;
+
 /** Runs a program with and without fusion; → both lists of dispatches. */
 async function compare(list: readonly Step[], all: boolean) {
   const build = program(list, all);
   const options = { upstream, keepInputs: true };
-  const apart = await runGraph(inputs, build, options);
+  const apart = await runGraph(inputs, build, { ...options, inPlace: false });
   const fused = await runGraph(inputs, build, { ...options, fuse: true });
+  // Where results lie, and whether they are kept or computed again, changes no bit.
+  for (const other of [
+    { fuse: true, inPlace: false },
+    { fuse: true, recompute: true },
+  ]) {
+    const { dispatches, ...values } = await runGraph(inputs, build, {
+      ...options,
+      ...other,
+    });
+    expect({ ...values, dispatches: fused.dispatches }).toEqual(fused);
+    again += other.recompute ? dispatches.length - fused.dispatches.length : 0;
+  }
   for (const what of ["outputs", "gradients", "inputsAfter"] as const) {
     expect(fused[what]).toHaveLength(apart[what].length);
     apart[what].forEach((expected, i) => {
@@ -134,6 +149,7 @@ describe("fusion", () => {
       { numRuns: 40, seed: 1 },
     );
     expect(saved).toBeGreaterThan(20);
+    expect(again).toBeGreaterThan(2);
   });
 
   it("takes a residual block into convolutions and batch norms alone", async () => {
@@ -156,6 +172,26 @@ describe("fusion", () => {
     expect(count(fused, "relu")).toBe(0);
     // What remains are the sums of the gradients of weights that two layers share here.
     expect(count(apart, "add") - count(fused, "add")).toBeGreaterThanOrEqual(1);
+  });
+
+  it("computes a row of shortcuts again and keeps one in nine", async () => {
+    const blocks = 10;
+    const block: Step[] = [
+      { op: "conv1", a: 0, b: 0 },
+      { op: "norm", a: 0, b: 0 },
+      { op: "add", a: 0, b: 2 },
+      { op: "relu", a: 0, b: 0 },
+    ];
+    const build = program(Array<Step[]>(blocks).fill(block).flat(), false);
+    const options = { upstream, keepInputs: true, fuse: true };
+    const kept = await runGraph(inputs, build, options);
+    const renewed = await runGraph(inputs, build, {
+      ...options,
+      recompute: true,
+    });
+    expect({ ...renewed, dispatches: kept.dispatches }).toEqual(kept);
+    // The last result is an output; of the nine before it the first eight make a row.
+    expect(renewed.dispatches.length - kept.dispatches.length).toBe(8);
   });
 
   const step = (op: Step["op"], a = 0, b = 0): Step => ({ op, a, b });

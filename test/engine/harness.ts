@@ -1,10 +1,11 @@
 /** Runs an op on the GPU from logical f64 arrays: packs inputs, compiles a plan, differentiates, reads back. */
 import { differentiate } from "../../src/engine/autodiff.js";
-import { Device, openDevice } from "../../src/engine/device.js";
+import { Device, type GpuApi, openDevice } from "../../src/engine/device.js";
 import { fuseBackward, fuseForward } from "../../src/engine/fusion.js";
 import { Graph, type KernelTarget } from "../../src/engine/graph.js";
 import { ParameterStore } from "../../src/engine/parameters.js";
 import { BufferPool, Plan } from "../../src/engine/plan.js";
+import { recomputeActivations } from "../../src/engine/recompute.js";
 import { RandomStream } from "../../src/engine/random.js";
 import {
   pad4,
@@ -17,9 +18,17 @@ import { ref, type Ref, type Sum, errorFactor } from "../reference/tensor.js";
 
 let shared: Promise<Device> | undefined;
 
-/** The adapter under test, opened once per test file. `TARNISH_ADAPTER` chooses it as `--adapter` does. */
+const { TARNISH_ADAPTER = "auto", TARNISH_GPU_API } = import.meta.env;
+
+/**
+ * The adapter under test, opened once per test file. `TARNISH_ADAPTER` chooses it as `--adapter` does and
+ * `TARNISH_GPU_API` whose WebGPU it is, as `--gpu-api` does.
+ */
 export function testDevice(): Promise<Device> {
-  shared ??= openDevice(process.env["TARNISH_ADAPTER"] ?? "auto");
+  shared ??= openDevice(
+    TARNISH_ADAPTER,
+    TARNISH_GPU_API ? { api: TARNISH_GPU_API as GpuApi } : {},
+  );
   return shared;
 }
 
@@ -116,6 +125,9 @@ interface RunOptions {
   readonly upstream?: Ref;
   readonly target?: KernelTarget;
   readonly fuse?: boolean;
+  /** Whether outputs may lie over inputs (default true), and batch norm's outputs are computed again (default false). */
+  readonly inPlace?: boolean;
+  readonly recompute?: boolean;
 }
 
 const fourD = (shape: readonly number[]): Shape =>
@@ -166,6 +178,7 @@ export class Compiled {
     if (options.fuse) fuseForward(graph, outputs.slice(1));
     const wanted = tensors.filter((_, i) => inputs[i]!.gradient);
     let found = new Map<Tensor, Tensor>();
+    const forward = new Set(graph.nodes);
     if (options.upstream) {
       const [output] = outputs as [Tensor];
       const seed = add("upstream", {
@@ -182,12 +195,14 @@ export class Compiled {
       ...gradients.filter((tensor) => tensor !== undefined),
     ];
     if (options.fuse) fuseBackward(graph, keep);
+    if (options.recompute) recomputeActivations(graph, forward, keep);
     const pool = new BufferPool();
     const plan = await Plan.compile(device, graph, {
       store: new ParameterStore(),
       resources,
       pool,
       keep,
+      inPlace: options.inPlace ?? true,
       ...(options.target && { target: options.target }),
     });
     return new Compiled(

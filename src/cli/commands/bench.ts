@@ -14,7 +14,7 @@ import {
   parseConvShape,
 } from "../../experiments/bench/shapes.js";
 import { findModel, modelNames } from "../../models/registry.js";
-import { announceAdapter } from "../adapter.js";
+import { announceAdapter, announceTuning } from "../adapter.js";
 import {
   formatBytes,
   formatCount,
@@ -47,6 +47,7 @@ interface Options {
   seconds: number;
   profile?: boolean;
   adapter: string;
+  tune: boolean;
   json?: boolean;
 }
 
@@ -136,6 +137,7 @@ export function register(program: Command): void {
       "also show where a step of each model goes, kernel by kernel",
     )
     .addOption(commonOptions.adapter())
+    .addOption(commonOptions.tune())
     .addOption(commonOptions.json())
     .addHelpText("after", help)
     .action(run);
@@ -177,8 +179,10 @@ async function run(options: Options): Promise<void> {
   const output = createOutput(options);
   for (const model of options.models ?? [])
     if (model !== undefined) findModel(model, { width: options.width });
-  const device = await openDevice(options.adapter);
+  const { tune } = options;
+  const device = await openDevice(options.adapter, { tune });
   announceAdapter(device, output);
+  announceTuning(device, output);
   if (options.profile && !device.gpu.features.has("timestamp-query"))
     throw new UserError(
       `--profile: ${device.adapterName} offers no timestamp queries; leave --profile out`,

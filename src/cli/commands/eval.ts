@@ -1,38 +1,35 @@
 /** `tarnish eval`: evaluates a run's weights, or any weights of a known model, on a data set. */
 import type { Command } from "commander";
-import { loadDataset } from "../../data/node-load.js";
+import type { Normalisation } from "../../data/normalisation.js";
 import { openDevice } from "../../engine/device.js";
 import { UserError } from "../../errors.js";
 import { evaluateWeights } from "../../experiments/evaluate-weights.js";
 import {
+  readFileOrRefuse,
   requireFreshFolder,
   writeFolder,
 } from "../../experiments/node-files.js";
-import {
-  readFileOrRefuse,
-  writeEvaluation,
-} from "../../experiments/node-run.js";
+import { writeEvaluation } from "../../experiments/node-run.js";
 import {
   checkpointPath,
   readRunConfig,
 } from "../../experiments/node-run-config.js";
+import { type DataSettings, defaultData } from "../../experiments/settings.js";
 import type { ModelOptions, Stem } from "../../models/options.js";
 import { findModel, modelNames } from "../../models/registry.js";
 import { announceAdapter } from "../adapter.js";
+import { loadData } from "../data.js";
 import { formatPercent } from "../format.js";
 import { choiceOption, commonOptions, positiveOption } from "../options.js";
 import { createOutput } from "../output.js";
 
-interface Options {
+interface Options extends Partial<DataSettings> {
   run?: string;
   weights?: string;
   model?: string;
   width?: number;
   stem?: Stem;
-  data?: string;
-  coarse?: boolean;
-  trainLimit?: number;
-  testLimit?: number;
+  mirror?: string;
   split: "test" | "train";
   out?: string;
   overwrite?: boolean;
@@ -68,6 +65,11 @@ export function register(program: Command): void {
     .addOption(commonOptions.coarse())
     .addOption(commonOptions.trainLimit())
     .addOption(commonOptions.testLimit())
+    .addOption(commonOptions.dataSplit())
+    .addOption(commonOptions.splitSeed())
+    .addOption(commonOptions.valFraction())
+    .addOption(commonOptions.imageSize())
+    .addOption(commonOptions.mirror())
     .addOption(
       choiceOption("--split <name>", "the images to evaluate", [
         "test",
@@ -88,10 +90,22 @@ export function register(program: Command): void {
 interface Subject extends ModelOptions {
   readonly weights: string;
   readonly model: string;
-  readonly data: string;
-  readonly coarse: boolean;
-  readonly trainLimit?: number | undefined;
-  readonly testLimit?: number | undefined;
+  readonly data: DataSettings;
+  /** What the run scaled its images by; the data's own where there is no run. */
+  readonly normalisation?: Normalisation | undefined;
+}
+
+/** The words that say what data to load, where they are given. */
+function dataWords(from: Partial<DataSettings>): Partial<DataSettings> {
+  const { data, coarse, trainLimit, testLimit } = from;
+  const { dataSplit, splitSeed, valFraction, imageSize } = from;
+  const words = {
+    ...{ data, coarse, trainLimit, testLimit },
+    ...{ dataSplit, splitSeed, valFraction, imageSize },
+  };
+  return Object.fromEntries(
+    Object.entries(words).filter(([, value]) => value !== undefined),
+  );
 }
 
 /** What to evaluate, from --run's config.json or from --weights, --model and --data. */
@@ -105,25 +119,9 @@ async function subjectOf(options: Options): Promise<Subject> {
   if (weights !== undefined) {
     if (!options.model || !options.data)
       throw new UserError("--weights: needs --model and --data beside it");
-    const {
-      model,
-      data,
-      width,
-      stem,
-      coarse = false,
-      trainLimit,
-      testLimit,
-    } = options;
-    return {
-      weights,
-      model,
-      data,
-      width,
-      stem,
-      coarse,
-      trainLimit,
-      testLimit,
-    };
+    const { model, width, stem } = options;
+    const data = { ...defaultData, ...dataWords(options) };
+    return { weights, model, width, stem, data };
   }
   const { model, width, stem } = options;
   if ([model, width, stem].some((given) => given !== undefined))
@@ -136,10 +134,8 @@ async function subjectOf(options: Options): Promise<Subject> {
     model: config.model,
     width: config.width,
     stem: config.stem,
-    data: options.data ?? config.data,
-    coarse: options.coarse ?? config.coarse ?? false,
-    trainLimit: options.trainLimit ?? config.trainLimit,
-    testLimit: options.testLimit ?? config.testLimit,
+    data: { ...defaultData, ...dataWords(config), ...dataWords(options) },
+    normalisation: config.normalisation,
   };
 }
 
@@ -151,9 +147,12 @@ async function run(options: Options): Promise<void> {
   if (options.out !== undefined)
     await requireFreshFolder(options.out, options.overwrite ?? false);
   const bytes = await readFileOrRefuse(subject.weights);
-  const loaded = await loadDataset(subject.data, subject);
-  const dataset =
-    options.split === "train" ? { ...loaded, test: loaded.train } : loaded;
+  const loaded = await loadData(subject.data, options, output);
+  const dataset = {
+    ...loaded,
+    ...subject.normalisation,
+    ...(options.split === "train" && { test: loaded.train }),
+  };
   const device = await openDevice(options.adapter);
   announceAdapter(device, output);
   const { metrics, logits } = await evaluateWeights(device, dataset, {
@@ -165,7 +164,7 @@ async function run(options: Options): Promise<void> {
   const { loss, top1, top5, ece, count } = metrics;
   const summary = {
     model,
-    data: subject.data,
+    data: subject.data.data,
     split: options.split,
     weights: subject.weights,
     adapter: device.adapterName,

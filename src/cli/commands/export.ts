@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { UserError } from "../../errors.js";
 import { exportWeights } from "../../experiments/export-weights.js";
 import { writeFileAtomic } from "../../experiments/node-files.js";
-import { readFileOrRefuse } from "../../experiments/node-run.js";
+import { readFileOrRefuse } from "../../experiments/node-files.js";
 import {
   type CheckpointName,
   checkpointNames,

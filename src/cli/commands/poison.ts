@@ -1,14 +1,12 @@
 /** `tarnish poison`: the poisoned labels alone, for use elsewhere. */
 import { join } from "node:path";
 import type { Command } from "commander";
-import { loadDataset } from "../../data/node-load.js";
 import { writeNpy } from "../../data/npy.js";
 import type { Dataset } from "../../data/types.js";
 import { writeCsv } from "../../experiments/csv.js";
+import { poisonForSettings } from "../../experiments/node-dataset.js";
 import {
-  noiseKinds,
   parseNoiseKind,
-  poison,
   poisonRecord,
   type PoisonRecord,
   type PoisonResult,
@@ -17,19 +15,19 @@ import {
   requireFreshFolder,
   writeFolder,
 } from "../../experiments/node-files.js";
+import { type DataSettings, defaultData } from "../../experiments/settings.js";
+import { loadData } from "../data.js";
 import { formatCount, formatPercent } from "../format.js";
 import { commonOptions, shareOption } from "../options.js";
 import { createOutput, type Output } from "../output.js";
 
-interface Options {
-  data: string;
+interface Options extends Partial<Omit<DataSettings, "testLimit">> {
   noise: number;
   noiseKind: string;
   keep: number;
   seed: number;
   out: string;
-  coarse?: boolean;
-  trainLimit?: number;
+  mirror?: string;
   overwrite?: boolean;
   json?: boolean;
 }
@@ -44,6 +42,10 @@ Kinds of noise, for the share of each class that --noise chooses:
   uniform     a wrong label, each of the other classes alike
   symmetric   any label, the true one included
   pairflip    the next class
+  matrix:FILE, confusion:RUN
+              counts by the rows of a transition matrix (.csv, .json, .npy), or of an earlier run's mistakes
+
+With --labels the labels come from a file and are compared with the true ones; --noise does not go with it.
 
 Examples:
   tarnish poison --noise 0.2 --out poisoned
@@ -59,13 +61,8 @@ export function register(program: Command): void {
     )
     .requiredOption("--out <dir>", "the folder to write into")
     .addOption(commonOptions.data())
-    .addOption(
-      shareOption(
-        "--noise <share>",
-        "share of each class that gets a noisy label",
-      ).default(0),
-    )
-    .option("--noise-kind <kind>", noiseKinds.join(", "), "shuffle")
+    .addOption(commonOptions.noise().default(0))
+    .addOption(commonOptions.noiseKind().default("shuffle"))
     .addOption(
       shareOption("--keep <share>", "share of each class that is kept").default(
         1,
@@ -74,6 +71,12 @@ export function register(program: Command): void {
     .addOption(commonOptions.seed())
     .addOption(commonOptions.coarse())
     .addOption(commonOptions.trainLimit())
+    .addOption(commonOptions.dataSplit())
+    .addOption(commonOptions.splitSeed())
+    .addOption(commonOptions.valFraction())
+    .addOption(commonOptions.imageSize())
+    .addOption(commonOptions.labels())
+    .addOption(commonOptions.mirror())
     .addOption(commonOptions.overwrite())
     .addOption(commonOptions.json())
     .addHelpText("after", help)
@@ -82,16 +85,31 @@ export function register(program: Command): void {
 
 async function run(options: Options): Promise<void> {
   const output = createOutput(options);
-  const { out, noise, keep, seed, coarse, trainLimit } = options;
-  const kind = parseNoiseKind(options.noiseKind);
-  await requireFreshFolder(out, options.overwrite ?? false);
-  const dataset = await loadDataset(options.data, {
-    ...(coarse !== undefined && { coarse }),
-    ...(trainLimit !== undefined && { trainLimit }),
-  });
+  const {
+    out,
+    noise,
+    keep,
+    seed,
+    noiseKind,
+    mirror,
+    json,
+    overwrite,
+    ...data
+  } = options;
+  const kind = parseNoiseKind(noiseKind);
+  await requireFreshFolder(out, overwrite ?? false);
+  const dataset = await loadData(
+    { ...defaultData, ...data },
+    { mirror, json },
+    output,
+  );
   const { labels } = dataset.train;
-  const numClasses = dataset.classNames.length;
-  const result = poison(labels, numClasses, { noise, kind, keep, seed });
+  const result = await poisonForSettings(dataset, {
+    noise,
+    noiseKind: kind,
+    keep,
+    seed,
+  });
   const record = await poisonRecord(result);
   await writeFolder(out, {
     "labels.npy": writeNpy(result.given),
@@ -133,7 +151,9 @@ function explain(
       `removed  ${formatCount(removed)} images; ${formatCount(kept.length)} are kept (${formatPercent(kept.length / train.count)})`,
     );
   output.print(
-    `chosen   ${formatCount(selected.length)} images for ${kind} noise (${formatPercent(nominal)} of each class asked for)`,
+    kind === "labels"
+      ? `labels   from the file: ${formatCount(selected.length)} differ from the true ones`
+      : `chosen   ${formatCount(selected.length)} images for ${kind} noise (${formatPercent(nominal)} of each class asked for)`,
   );
   output.print(
     `changed  ${formatCount(changed)} labels really are wrong now: an effective rate of ${formatPercent(effectiveRate, 2)}`,

@@ -3,12 +3,11 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Command } from "commander";
-import { loadDataset } from "../../data/node-load.js";
 import { openDevice } from "../../engine/device.js";
 import { UserError } from "../../errors.js";
 import { openSweep } from "../../experiments/node-sweep-folder.js";
 import { parseNoiseKind } from "../../experiments/poison.js";
-import { defaultSettings } from "../../experiments/settings.js";
+import { defaultData } from "../../experiments/settings.js";
 import {
   planSweep,
   type Shard,
@@ -25,6 +24,7 @@ import {
 import type { Budget } from "../../experiments/tables.js";
 import { modelNames } from "../../models/registry.js";
 import { announceAdapter } from "../adapter.js";
+import { loadData } from "../data.js";
 import { dryRun } from "../dry-run.js";
 import { formatCount } from "../format.js";
 import {
@@ -224,15 +224,16 @@ async function run(
     settings: givenSettings(command),
   });
   const out = given.out ?? join("sweeps", definition.name);
-  const { data = defaultSettings.data, ...loading } = definition.settings;
-  const dataset = await loadDataset(data, loading);
+  // The data alone: settings of the models are theirs, and need not suit every model.
+  const data = { ...defaultData, ...definition.settings };
+  const dataset = await loadData(data, options, output);
   const jobs = await planSweep(definition, dataset.train.count);
   // Refuses a folder that the sweep cannot go on in before the adapter is opened.
   await openSweep(out, definition.name, jobs, version());
   const device = await openDevice(adapter);
   announceAdapter(device, output);
   output.print(
-    `${definition.name}: ${jobs.length} runs${shard ? `, part ${shard.k} of ${shard.n}` : ""}; ${data}, ` +
+    `${definition.name}: ${jobs.length} runs${shard ? `, part ${shard.k} of ${shard.n}` : ""}; ${data.data}, ` +
       `${formatCount(dataset.train.count)} training and ${formatCount(dataset.test.count)} test images`,
   );
   if (dry) {

@@ -1,13 +1,12 @@
 /** `tarnish train`: one training run into a run folder. */
 import { join } from "node:path";
 import type { Command } from "commander";
-import { loadDataset } from "../../data/node-load.js";
 import { openDevice } from "../../engine/device.js";
 import { Profiler } from "../../engine/profiler.js";
-import { UserError } from "../../errors.js";
 import { findRun } from "../../experiments/node-run-folder.js";
-import { noiseKinds, parseNoiseKind } from "../../experiments/poison.js";
+import { parseNoiseKind } from "../../experiments/poison.js";
 import {
+  checkBatch,
   defaultSettings,
   resolveSettings,
   type TrainSettings,
@@ -15,6 +14,7 @@ import {
 import { defaultStem } from "../../models/options.js";
 import { modelNames } from "../../models/registry.js";
 import { announceAdapter, announceTuning } from "../adapter.js";
+import { loadData } from "../data.js";
 import {
   choiceOption,
   commonOptions,
@@ -23,6 +23,7 @@ import {
   positiveOption,
   shareOption,
 } from "../options.js";
+import { memoryLimitOf } from "../memory.js";
 import { createOutput } from "../output.js";
 import { printProfile } from "../profile.js";
 import { version } from "../version.js";
@@ -33,11 +34,13 @@ type Options = Partial<Omit<TrainSettings, "noiseKind">> & {
   checkpointEvery?: number;
   checkpointSeconds?: number;
   adapter: string;
+  mirror?: string;
+  memoryLimit?: number;
   out?: string;
   resume?: boolean;
   overwrite?: boolean;
-  tune: boolean;
   profile?: boolean;
+  tune: boolean;
   json?: boolean;
 };
 
@@ -72,6 +75,10 @@ export function addTrainingOptions(command: Command): Command {
     .addOption(commonOptions.coarse())
     .addOption(commonOptions.trainLimit())
     .addOption(commonOptions.testLimit())
+    .addOption(commonOptions.dataSplit())
+    .addOption(commonOptions.splitSeed())
+    .addOption(commonOptions.valFraction())
+    .addOption(commonOptions.imageSize())
     .addOption(
       integerOption("--epochs <n>", "passes over the training set", {
         min: 1,
@@ -80,9 +87,20 @@ export function addTrainingOptions(command: Command): Command {
     .addOption(
       integerOption(
         "--batch <n>",
-        "images per step; an epoch's smaller last batch is trained on too",
+        `images per step; an epoch's smaller last batch is trained on too (default: ${d.batch}, or all there are)`,
         { min: 1 },
-      ).default(d.batch),
+      ),
+    )
+    .addOption(
+      integerOption(
+        "--micro-batch <n>",
+        "images on the device at once: gradients add up over a batch; batch norm sees each part alone (default: the batch)",
+        { min: 1 },
+      ),
+    )
+    .option(
+      "--recompute",
+      "less memory, the same result: compute batch norm's outputs again in the backward pass",
     )
     .addOption(
       positiveOption(
@@ -114,13 +132,8 @@ export function addTrainingOptions(command: Command): Command {
         "share of the target spread over all classes",
       ).default(d.labelSmoothing),
     )
-    .addOption(
-      shareOption(
-        "--noise <share>",
-        "share of each class that gets a noisy label",
-      ).default(d.noise),
-    )
-    .option("--noise-kind <kind>", noiseKinds.join(", "), d.noiseKind)
+    .addOption(commonOptions.noise().default(d.noise))
+    .addOption(commonOptions.noiseKind().default(d.noiseKind))
     .addOption(
       shareOption("--keep <share>", "share of each class that is kept").default(
         d.keep,
@@ -184,6 +197,8 @@ export function register(program: Command): void {
         "Trains a network on clean, poisoned or reduced data and evaluates it on untouched labels.",
       ),
   )
+    .addOption(commonOptions.labels())
+    .addOption(commonOptions.mirror())
     .option("--out <dir>", "the run folder (default: runs/<what it is>)")
     .addOption(
       integerOption(
@@ -205,6 +220,7 @@ export function register(program: Command): void {
     .addOption(commonOptions.overwrite())
     .option("--profile", "at the end, show where a step goes, kernel by kernel")
     .addOption(commonOptions.adapter())
+    .addOption(commonOptions.memoryLimit())
     .addOption(commonOptions.tune())
     .addOption(commonOptions.json())
     .addHelpText("after", examples)
@@ -226,7 +242,7 @@ function defaultFolder({
   if (width !== 1) parts.push(`w${width}`);
   if (stem !== defaultStem) parts.push(stem);
   parts.push(data.split(/[\\/]/).filter(Boolean).at(-1) ?? "data");
-  if (noise > 0) parts.push(`${noiseKind}${noise}`);
+  if (noise > 0) parts.push(`${noiseKind.replace(/:.*$/, "")}${noise}`);
   if (keep < 1) parts.push(`keep${keep}`);
   return join("runs", `${parts.join("_")}_s${seed}`);
 }
@@ -234,6 +250,8 @@ function defaultFolder({
 async function run(options: Options): Promise<void> {
   const {
     adapter,
+    mirror,
+    memoryLimit,
     out: given,
     checkpointEvery: epochs,
     checkpointSeconds: seconds,
@@ -257,16 +275,15 @@ async function run(options: Options): Promise<void> {
     printSummary(state.summary, out, output);
     return;
   }
-  const dataset = await loadDataset(settings.data, settings);
-  if (settings.batch > dataset.train.count) {
-    throw new UserError(
-      `--batch ${settings.batch}: there are ${dataset.train.count} training images; take at most as many`,
-    );
-  }
-  const device = await openDevice(adapter, { tune });
+  const dataset = await loadData(settings, { mirror, json }, output);
+  checkBatch(rest.batch, dataset.train.count);
+  const device = await openDevice(adapter, {
+    tune,
+    ...memoryLimitOf(memoryLimit),
+  });
   announceAdapter(device, output);
-  announceTuning(device, output);
   if (profiled) device.profiler = new Profiler(device);
+  announceTuning(device, output);
   const summary = await watchedRun(
     {
       device,

@@ -7,7 +7,7 @@ export const add: OpDefinition<object> = {
   name: "add",
   infer: (inputs) => sameShapeOutput("add", inputs),
   lower({ inputs, outputs }, { emit }) {
-    emit(elementwiseDispatch("add", shaders.add, inputs, outputs));
+    emit(elementwiseDispatch("add", shaders.add, inputs, outputs, [0, 1]));
   },
   backward: (_graph, _node, [dy]) => [dy, dy],
 };

@@ -10,9 +10,9 @@ import {
   type RowChunks,
 } from "../../../shaders/batch-norm.wgsl.js";
 import { ShapeError } from "../errors.js";
-import type { KernelTarget, OpDefinition } from "../graph.js";
+import type { Dispatch, KernelTarget, OpDefinition } from "../graph.js";
 import { pad4, type Tensor } from "../tensor.js";
-import { bind, sameShapeOutput, vectorsOf } from "./elementwise.js";
+import { bind, over, sameShapeOutput, vectorsOf } from "./elementwise.js";
 import { reluGrad } from "./relu.js";
 
 const epsilon = 1e-5;
@@ -39,6 +39,35 @@ function rowChunks({ family }: KernelTarget, x: Tensor): RowChunks {
     columns4: pad4(c) / 4,
     rowsPerChunk,
     mergeLanes: family === "tiled" ? 64 : 1,
+  };
+}
+
+/** y from x and statistics. `moments`: (mean, 1/σ) of the batch, or running mean and running variance. */
+function applyDispatch(
+  [x, gamma, beta]: readonly [Tensor, Tensor, Tensor],
+  moments: readonly Tensor[],
+  residual: Tensor | undefined,
+  y: Tensor,
+  relu: boolean,
+): Dispatch {
+  const vectors = vectorsOf(x);
+  const bindings = bind(
+    [x, gamma, beta, ...moments, ...(residual ? [residual] : [])],
+    [y],
+  );
+  return {
+    label: "batch norm apply",
+    wgsl: shaders.batchNormApply({
+      vectors,
+      columns4: pad4(x.shape[3]) / 4,
+      residual: residual !== undefined,
+      relu,
+      source: moments.length === 1 ? "batch" : "running",
+      epsilon,
+    }),
+    bindings,
+    workgroups: elementwiseGrid(vectors),
+    inPlace: over(bindings, 0, ...(residual ? [bindings.length - 2] : [])),
   };
 }
 
@@ -98,30 +127,21 @@ export const batchNorm: OpDefinition<BatchNormAttributes> = {
         workgroups: [chunks.columns4, 1, 1],
       });
     }
-    const vectors = vectorsOf(x);
-    emit({
-      label: "batch norm apply",
-      wgsl: shaders.batchNormApply({
-        vectors,
-        columns4: chunks.columns4,
-        residual: attributes.residual ?? false,
-        relu: attributes.relu ?? false,
-        source: statistics ? "batch" : "running",
-        epsilon,
-      }),
-      bindings: bind(
-        [
-          x,
-          gamma,
-          beta,
-          ...(statistics ? [statistics] : [runningMean, runningVariance]),
-          ...(residual ? [residual] : []),
-        ],
-        [y],
+    emit(
+      applyDispatch(
+        [x, gamma, beta],
+        statistics ? [statistics] : [runningMean, runningVariance],
+        residual,
+        y,
+        attributes.relu ?? false,
       ),
-      workgroups: elementwiseGrid(vectors),
-    });
+    );
   },
+  recompute: ({ inputs, outputs, attributes }) => ({
+    op: batchNormAgain as OpDefinition<unknown>,
+    inputs: [...inputs.slice(0, 3), outputs[1]!, ...inputs.slice(5)],
+    attributes,
+  }),
   backward(graph, { inputs, outputs, attributes }, [dy]) {
     const [x, gamma, beta, , , residual] = inputs as [
       Tensor,
@@ -143,6 +163,30 @@ export const batchNorm: OpDefinition<BatchNormAttributes> = {
       {},
     );
     return [dx, dgamma, dbeta, undefined, undefined, residual ? dz : undefined];
+  },
+};
+
+/** y once more, for the backward pass. Inputs: x, gamma, beta, statistics, residual?. */
+const batchNormAgain: OpDefinition<BatchNormAttributes> = {
+  name: "batchNormAgain",
+  infer: ([x]) => sameShapeOutput("batchNorm again", [x!]),
+  lower({ inputs, outputs, attributes }, { emit }) {
+    const [x, gamma, beta, statistics, residual] = inputs as [
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor?,
+    ];
+    emit(
+      applyDispatch(
+        [x, gamma, beta],
+        [statistics],
+        residual,
+        outputs[0]!,
+        attributes.relu ?? false,
+      ),
+    );
   },
 };
 
@@ -179,10 +223,12 @@ const batchNormGrad: OpDefinition<object> = {
       bindings: bind([partials], [dbeta, dgamma]),
       workgroups: [chunks.columns4, 1, 1],
     });
+    const bindings = bind([dy, x, gamma, statistics, dbeta, dgamma], [dx]);
     emit({
       label: "batch norm gradient apply",
       wgsl: backwardShaders.batchNormGradApply(chunks),
-      bindings: bind([dy, x, gamma, statistics, dbeta, dgamma], [dx]),
+      bindings,
+      inPlace: over(bindings, 0, 1),
       workgroups: elementwiseGrid(vectorsOf(dx)),
     });
   },

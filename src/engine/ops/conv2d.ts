@@ -37,6 +37,7 @@ import {
   gradWeightCandidates,
   gradWeightVariant,
 } from "./conv2d-variants.js";
+import { bind, over } from "./elementwise.js";
 import { reluGrad } from "./relu.js";
 import { variantName } from "./variant-names.js";
 
@@ -80,7 +81,10 @@ function gatherDispatch(
   const { pass, geometry } = problem;
   const variant = gatherVariant(target, pass, geometry);
   const options: GatherOptions = { ...problem, variant };
-  const reads = inputs.map((tensor): Binding => ({ tensor, access: "read" }));
+  const bindings = bind(inputs, [output]);
+  const { addend, mask } = options.epilogue;
+  // The epilogue reads addend and mask where it writes; they come last of the inputs.
+  const count = Number(addend ?? false) + Number(mask ?? false);
   return {
     label,
     choice: {
@@ -88,7 +92,8 @@ function gatherDispatch(
       variant: variantName(variant),
     },
     wgsl: conv2dGather(options),
-    bindings: [...reads, { tensor: output, access: "write" }],
+    bindings,
+    inPlace: over(bindings, ...[2, 3].slice(0, count)),
     workgroups: conv2dGatherGrid(options),
     flops: convFlops(options.geometry),
   };

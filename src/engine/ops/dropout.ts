@@ -2,9 +2,9 @@
 import { elementwiseGrid } from "../../../shaders/common.js";
 import * as shaders from "../../../shaders/dropout.wgsl.js";
 import { ShapeError } from "../errors.js";
-import type { OpDefinition } from "../graph.js";
+import type { Binding, OpDefinition } from "../graph.js";
 import { pad4, type Tensor } from "../tensor.js";
-import { sameShapeOutput } from "./elementwise.js";
+import { bind, over, sameShapeOutput } from "./elementwise.js";
 
 /** Inputs: x, sample ids, step uniform. The gradient is the same op on dy. */
 export const dropout: OpDefinition<{
@@ -21,6 +21,11 @@ export const dropout: OpDefinition<{
     const [x, ids, step] = inputs as [Tensor, Tensor, Tensor];
     const [samples, h, w, channels] = x.shape;
     const columns4 = pad4(channels) / 4;
+    const bindings: Binding[] = [
+      ...bind([x, ids], []),
+      { tensor: step, access: "uniform" },
+      ...bind([], outputs),
+    ];
     emit({
       label: "dropout",
       wgsl: shaders.dropout({
@@ -30,12 +35,8 @@ export const dropout: OpDefinition<{
         columns4,
         ...attributes,
       }),
-      bindings: [
-        { tensor: x, access: "read" },
-        { tensor: ids, access: "read" },
-        { tensor: step, access: "uniform" },
-        { tensor: outputs[0]!, access: "write" },
-      ],
+      bindings,
+      inPlace: over(bindings, 0),
       workgroups: elementwiseGrid(samples * h * w * columns4),
     });
   },

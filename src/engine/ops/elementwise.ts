@@ -1,7 +1,7 @@
 /** What the element-wise ops share: shape agreement and the dispatch over vec4s. */
 import { elementwiseGrid } from "../../../shaders/common.js";
 import { ShapeError } from "../errors.js";
-import type { Binding, Dispatch, OutputSpec } from "../graph.js";
+import type { Binding, Dispatch, InPlace, OutputSpec } from "../graph.js";
 import { formatShape, wordsOf, type Tensor } from "../tensor.js";
 
 /** vec4s in a padded tensor. */
@@ -37,18 +37,33 @@ export function bind(
   ];
 }
 
-/** One dispatch with an invocation per vec4 of the first written tensor. */
+/** The output, bound last, may lie over any of these inputs. */
+export function over(
+  bindings: readonly Binding[],
+  ...inputs: readonly number[]
+): InPlace[] {
+  return inputs.map((input) => ({ input, output: bindings.length - 1 }));
+}
+
+/**
+ * One dispatch with an invocation per vec4 of the first written tensor.
+ *
+ * @param mayOverwrite positions in `reads` whose place the one output may take.
+ */
 export function elementwiseDispatch(
   label: string,
   wgsl: (vectors: number) => string,
   reads: readonly Tensor[],
   writes: readonly Tensor[],
+  mayOverwrite: readonly number[] = [],
 ): Dispatch {
   const vectors = vectorsOf(writes[0]!);
+  const bindings = bind(reads, writes);
   return {
     label,
     wgsl: wgsl(vectors),
-    bindings: bind(reads, writes),
+    bindings,
     workgroups: elementwiseGrid(vectors),
+    inPlace: over(bindings, ...mayOverwrite),
   };
 }

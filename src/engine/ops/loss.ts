@@ -1,9 +1,9 @@
-/** Softmax cross-entropy per sample, and the mean that makes it the batch's loss. */
+/** Softmax cross-entropy per sample, and the mean that makes it the step's loss. */
 import { elementwiseGrid } from "../../../shaders/common.js";
 import * as shaders from "../../../shaders/cross-entropy.wgsl.js";
 import * as meanShaders from "../../../shaders/mean.wgsl.js";
 import { ShapeError } from "../errors.js";
-import type { OpDefinition } from "../graph.js";
+import type { Binding, OpDefinition } from "../graph.js";
 import { formatShape, pad4, wordsOf, type Tensor } from "../tensor.js";
 import { bind } from "./elementwise.js";
 
@@ -76,34 +76,50 @@ const crossEntropyGrad: OpDefinition<CrossEntropyAttributes> = {
   },
 };
 
-/** Mean of all words of the input. Output: one word. */
-export const mean: OpDefinition<object> = {
-  name: "mean",
+/** The values' share in the mean over the whole batch, Σ/step.samples. Inputs: values, step uniform. Output: one word. */
+export const batchMean: OpDefinition<object> = {
+  name: "batchMean",
   infer: () => [{ label: "mean", shape: [1, 1, 1, 1], layout: "words" }],
   lower({ inputs, outputs }, { emit }) {
     emit({
       label: "mean",
-      wgsl: meanShaders.mean(wordsOf(inputs[0]!)),
-      bindings: bind(inputs, outputs),
+      wgsl: meanShaders.batchMean(wordsOf(inputs[0]!)),
+      bindings: withStep(inputs, outputs),
       workgroups: [1, 1, 1],
     });
   },
   backward: (graph, { inputs }, [upstream]) => [
-    graph.apply(meanGrad, [upstream!], { count: wordsOf(inputs[0]!) }),
+    graph.apply(batchMeanGrad, [upstream!, inputs[1]!], {
+      count: wordsOf(inputs[0]!),
+    }),
+    undefined,
   ],
 };
 
-const meanGrad: OpDefinition<{ readonly count: number }> = {
-  name: "meanGrad",
+/** Inputs: upstream, step uniform. Output: the gradient of each value. */
+const batchMeanGrad: OpDefinition<{ readonly count: number }> = {
+  name: "batchMeanGrad",
   infer: (_, { count }) => [
     { label: "mean gradient", shape: [1, 1, 1, count], layout: "words" },
   ],
   lower({ inputs, outputs, attributes }, { emit }) {
     emit({
       label: "mean gradient",
-      wgsl: meanShaders.meanGrad(attributes.count),
-      bindings: bind(inputs, outputs),
+      wgsl: meanShaders.batchMeanGrad(attributes.count),
+      bindings: withStep(inputs, outputs),
       workgroups: elementwiseGrid(attributes.count),
     });
   },
 };
+
+/** Bindings of a kernel over (values, step uniform) → output. */
+function withStep(
+  [values, step]: readonly Tensor[],
+  outputs: readonly Tensor[],
+): Binding[] {
+  return [
+    ...bind([values!], []),
+    { tensor: step!, access: "uniform" },
+    ...bind([], outputs),
+  ];
+}

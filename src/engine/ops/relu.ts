@@ -7,7 +7,7 @@ export const relu: OpDefinition<object> = {
   name: "relu",
   infer: (inputs) => sameShapeOutput("relu", inputs),
   lower({ inputs, outputs }, { emit }) {
-    emit(elementwiseDispatch("relu", shaders.relu, inputs, outputs));
+    emit(elementwiseDispatch("relu", shaders.relu, inputs, outputs, [0]));
   },
   backward: (graph, node, [dy]) => [
     graph.apply(reluGrad, [dy!, node.outputs[0]!], {}),
@@ -20,7 +20,13 @@ export const reluGrad: OpDefinition<object> = {
   infer: (inputs) => sameShapeOutput("reluGrad", inputs),
   lower({ inputs, outputs }, { emit }) {
     emit(
-      elementwiseDispatch("relu gradient", shaders.reluGrad, inputs, outputs),
+      elementwiseDispatch(
+        "relu gradient",
+        shaders.reluGrad,
+        inputs,
+        outputs,
+        [0, 1],
+      ),
     );
   },
 };

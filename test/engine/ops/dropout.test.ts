@@ -12,6 +12,8 @@ import { Compiled, factor, random, wordsInput } from "../harness.js";
 const step = {
   step: 1,
   offset: 0,
+  samples: 1,
+  continues: false,
   logSlot: 0,
   learningRate: 0,
   firstStep: true,

@@ -53,6 +53,8 @@ describe("selectBatch and loadBatch", () => {
           step: 9,
           epoch,
           offset,
+          samples: 1,
+          continues: false,
           logSlot: 1,
           learningRate: 0.5,
           firstStep: false,

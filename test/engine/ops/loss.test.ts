@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ShapeError } from "../../../src/engine/errors.js";
-import { crossEntropy, mean } from "../../../src/engine/ops/loss.js";
+import { batchMean, crossEntropy } from "../../../src/engine/ops/loss.js";
+import { encodeStep } from "../../../src/engine/step.js";
 import { softmaxCrossEntropy } from "../../reference/softmax-cross-entropy.js";
 import { map, ref, type Ref, type Sum } from "../../reference/tensor.js";
 import { factor, random, runGraph, wordsInput } from "../harness.js";
@@ -31,7 +32,23 @@ function scaled(gradient: Sum, upstream: (row: number) => number): Sum {
   };
 }
 
-describe("crossEntropy and mean", () => {
+/** The step uniform of a batch of so many samples. */
+const stepOf = (samples: number) =>
+  wordsInput(
+    encodeStep({
+      seed: 0,
+      step: 1,
+      epoch: 1,
+      offset: 0,
+      samples,
+      continues: false,
+      logSlot: 0,
+      learningRate: 0,
+      firstStep: true,
+    }),
+  );
+
+describe("crossEntropy and batchMean", () => {
   it.each([
     { samples: 5, classes: 7, labelSmoothing: 0, scale: 3 },
     { samples: 5, classes: 7, labelSmoothing: 0.1, scale: 80 },
@@ -52,14 +69,17 @@ describe("crossEntropy and mean", () => {
       const inputs = [
         { values: logits, layout: "nhwc" as const, gradient: true },
         wordsInput(labels),
+        stepOf(samples),
       ];
 
       const upstream = Math.fround(-0.7);
       const run = await runGraph(
         inputs,
-        (graph, tensors) => {
-          const losses = graph.apply(crossEntropy, tensors, { labelSmoothing });
-          return [graph.apply(mean, [losses], {}), losses];
+        (graph, [x, y, step]) => {
+          const losses = graph.apply(crossEntropy, [x!, y!], {
+            labelSmoothing,
+          });
+          return [graph.apply(batchMean, [losses, step!], {}), losses];
         },
         { upstream: ref([1], [upstream]) },
       );
@@ -85,8 +105,8 @@ describe("crossEntropy and mean", () => {
       const each = random([samples], 2);
       const apart = await runGraph(
         inputs,
-        (graph, tensors) => [
-          graph.apply(crossEntropy, tensors, { labelSmoothing }),
+        (graph, [x, y]) => [
+          graph.apply(crossEntropy, [x!, y!], { labelSmoothing }),
         ],
         { upstream: each },
       );
@@ -112,12 +132,13 @@ describe("crossEntropy and mean", () => {
       [
         { values: logits, layout: "nhwc", gradient: true },
         wordsInput([0, 1, 1, 2]),
+        stepOf(4),
       ],
-      (graph, tensors) => {
-        const losses = graph.apply(crossEntropy, tensors, {
+      (graph, [x, y, step]) => {
+        const losses = graph.apply(crossEntropy, [x!, y!], {
           labelSmoothing: 0,
         });
-        return [graph.apply(mean, [losses], {}), losses];
+        return [graph.apply(batchMean, [losses, step!], {}), losses];
       },
       { upstream: ref([1], [1]) },
     );

@@ -17,6 +17,8 @@ describe("recordLoss", () => {
         step: 1,
         epoch: 1,
         offset: 5,
+        samples: 1,
+        continues: false,
         logSlot,
         learningRate: 0.1,
         firstStep: false,

@@ -1,9 +1,9 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { sgd } from "../../../src/engine/ops/sgd.js";
 import { encodeStep } from "../../../src/engine/step.js";
 import { map, ref, type Ref, type Sum } from "../../reference/tensor.js";
 import { sgdStep } from "../../reference/sgd.js";
+import { readProjectJson } from "../../files.js";
 import { Compiled, factor, random, wordsInput } from "../harness.js";
 
 type Named = Readonly<Record<"weight" | "bias", readonly number[]>>;
@@ -23,9 +23,9 @@ interface Golden {
   }[];
 }
 
-const { sgd: golden } = JSON.parse(
-  readFileSync(new URL("../../golden/optimizer.json", import.meta.url), "utf8"),
-) as { sgd: Golden };
+const { sgd: golden } = (await readProjectJson(
+  "test/golden/optimizer.json",
+)) as { sgd: Golden };
 
 /** Where the tensors lie in an arena of the parameter store: 256-byte steps, zeros between them. */
 const arenaWords = 128;
@@ -46,6 +46,8 @@ function uniform(step: number, learningRate: number): ArrayBuffer {
     step,
     epoch: 1,
     offset: 0,
+    samples: 1,
+    continues: false,
     logSlot: 0,
     learningRate,
     firstStep: step === 1,

@@ -1,0 +1,72 @@
+/** `tarnish serve`: the lab, from this machine to a browser on it. */
+import { existsSync } from "node:fs";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import type { Command } from "commander";
+import openBrowser from "open";
+import sirv from "sirv";
+import { packageRoot } from "../../data/node-root.js";
+import { UserError } from "../../errors.js";
+import { commonOptions, integerOption } from "../options.js";
+import { createOutput } from "../output.js";
+
+interface Options {
+  port: number;
+  open: boolean;
+  json?: boolean;
+}
+
+export function register(program: Command): void {
+  program
+    .command("serve")
+    .summary("the browser lab, on this machine")
+    .description(
+      "Serves the lab: a page that trains on this computer's GPU and shows what dirty data costs while it happens. " +
+        "Nothing leaves the machine; Ctrl-C ends it.",
+    )
+    .addOption(
+      integerOption("--port <n>", "the port; 0 takes any that is free", {
+        max: 65_535,
+      }).default(4180),
+    )
+    .option("--no-open", "do not open a browser")
+    .addOption(commonOptions.json())
+    .action(run);
+}
+
+async function run({ port, open, json = false }: Options): Promise<void> {
+  const output = createOutput({ json });
+  const root = join(packageRoot(), "dist", "web");
+  if (!existsSync(join(root, "index.html")))
+    throw new UserError(
+      `${root}: the lab is not built; build it with: npm run build:web`,
+    );
+  const files = sirv(root, { etag: true });
+  const server = createServer((request, response) => {
+    files(request, response, () => {
+      response.writeHead(404, { "content-type": "text/plain" }).end("not here");
+    });
+  });
+  // This machine alone: the lab is nobody else's business, and WebGPU wants a secure context.
+  server.listen(port, "127.0.0.1");
+  try {
+    await once(server, "listening");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EADDRINUSE")
+      throw new UserError(
+        `--port ${port}: is in use; choose another, or 0 for any that is free`,
+      );
+    throw error;
+  }
+  const { port: bound } = server.address() as AddressInfo;
+  const url = `http://127.0.0.1:${bound}/`;
+  output.print(`The lab: ${url} (Ctrl-C ends it)`);
+  output.result({ url });
+  // A machine without a browser has the address above.
+  if (open) await openBrowser(url).catch(() => undefined);
+  await Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);
+  server.closeAllConnections();
+  server.close();
+}

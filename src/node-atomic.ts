@@ -1,0 +1,78 @@
+/** Writes a file so that nobody ever sees half of it. Node and Deno only. */
+import { open, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import { pid, platform } from "node:process";
+
+/** A file could not be written while work was under way. What it held before is still there. */
+export class StorageError extends Error {
+  override name = "StorageError";
+  constructor(path: string, cause: NodeJS.ErrnoException) {
+    super(`${path}: cannot be written: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+/** The system's reason in words, with its code. */
+function reasonOf({ code, message }: NodeJS.ErrnoException): string {
+  switch (code) {
+    case "ENOSPC":
+      return "the disk is full (ENOSPC)";
+    case "EDQUOT":
+      return "the disk quota is used up (EDQUOT)";
+    case "EFBIG":
+      return "the file would be larger than is allowed here (EFBIG)";
+    case "EACCES":
+    case "EPERM":
+      return `not permitted (${code})`;
+    case "EROFS":
+      return "the disk is read-only (EROFS)";
+    case "ENOENT":
+      return "its folder is gone (ENOENT)";
+    default:
+      return message;
+  }
+}
+
+/** A failure to write `path` as what it is; anything that is no system error stays as it is. */
+export function storageError(path: string, error: unknown): unknown {
+  return error instanceof Error && "code" in error && "syscall" in error
+    ? new StorageError(path, error as NodeJS.ErrnoException)
+    : error;
+}
+
+/**
+ * Writes through a temporary file beside it, fsynced and renamed, so that `path` holds all of it or what it held before,
+ * whatever happens to the process or the machine.
+ *
+ * @throws StorageError naming the file and the reason.
+ */
+export async function writeFileAtomic(
+  path: string,
+  ...parts: readonly (string | Uint8Array)[]
+): Promise<void> {
+  const temporary = `${path}.${pid}.tmp`;
+  try {
+    const file = await open(temporary, "w");
+    try {
+      for (const part of parts) await file.writeFile(part);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+    await syncFolder(dirname(path));
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw storageError(path, error);
+  }
+}
+
+/** Makes the names in a folder outlive a power failure. Windows does so by itself, and has no call for it. */
+async function syncFolder(folder: string): Promise<void> {
+  if (platform === "win32") return;
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,194 @@
+/** What the reader chooses: data, models, arms and levels, epochs, seed. */
+import { useState } from "preact/hooks";
+import { modelNames } from "../../../src/models/registry.js";
+import { parseLevels } from "../params.js";
+import type { DroppedFile, StudyRequest } from "../protocol.js";
+import type { LabState } from "../state.js";
+import { DropZone } from "./drop-zone.js";
+
+interface Props {
+  readonly state: LabState;
+  readonly initial: StudyRequest;
+  readonly onStart: (request: StudyRequest) => void;
+  readonly onResume: () => void;
+  readonly onDiscard: () => void;
+  readonly onDrop: (files: readonly DroppedFile[]) => void;
+}
+
+/** Models that a GPU in a page trains while one watches; the others take hours. */
+const quick = new Set(["lenet", "shallow", "resnet8"]);
+
+const asPercents = (levels: readonly number[]) =>
+  levels.map((level) => Number((100 * level).toFixed(2))).join(", ");
+
+function toggled<T>(list: readonly T[], item: T): readonly T[] {
+  return list.includes(item)
+    ? list.filter((other) => other !== item)
+    : [...list, item];
+}
+
+export function Setup(props: Props) {
+  const { state, initial, onStart, onResume, onDiscard, onDrop } = props;
+  const [request, setRequest] = useState(initial);
+  const [percents, setPercents] = useState(asPercents(initial.levels));
+  const change = (part: Partial<StudyRequest>) => {
+    setRequest({ ...request, ...part });
+  };
+  const levels = parseLevels(
+    percents
+      .split(",")
+      .map((part) =>
+        part.trim() === "" ? "" : String(Number(part.replace("%", "")) / 100),
+      )
+      .join(","),
+  );
+  const wrong =
+    typeof levels === "string"
+      ? `Levels: ${levels.replaceAll("0, 0.2", "0, 20").replace("shares from 0 to below 1", "percentages from 0 to below 100")}.`
+      : request.models.length === 0
+        ? "Choose at least one model."
+        : request.arms.length === 0
+          ? "Choose wrong labels, removed images, or both."
+          : null;
+  const able = state.phase === "ready" || state.phase === "done";
+  const submit = (event: Event) => {
+    event.preventDefault();
+    if (wrong === null && typeof levels !== "string" && able)
+      onStart({ ...request, levels, data: state.own ? "own" : "sample" });
+  };
+  const whole = (
+    key: "epochs" | "seed" | "trainLimit",
+    label: string,
+    min: number,
+    hint?: string,
+  ) => (
+    <label class="field">
+      {label}
+      <input
+        type="number"
+        min={min}
+        step={1}
+        value={request[key] ?? ""}
+        placeholder={hint}
+        onInput={({ currentTarget }) => {
+          const value = currentTarget.valueAsNumber;
+          change({
+            [key]:
+              Number.isSafeInteger(value) && value >= min
+                ? value
+                : key === "trainLimit"
+                  ? undefined
+                  : initial[key],
+          });
+        }}
+      />
+    </label>
+  );
+  const heavy = request.models.filter((model) => !quick.has(model));
+  return (
+    <form class="setup" onSubmit={submit} aria-label="The study">
+      {(state.saved ?? state.stopped) && able && (
+        <p class="notice">
+          {state.saved
+            ? `An earlier study is here: ${state.saved.runsDone} of ${state.saved.runs} runs are done. `
+            : "The study was stopped. "}
+          <button type="button" id="resume" onClick={onResume}>
+            Go on with it
+          </button>{" "}
+          {state.saved && (
+            <button type="button" onClick={onDiscard}>
+              Forget it
+            </button>
+          )}
+        </p>
+      )}
+      <fieldset disabled={!able}>
+        <legend>Data</legend>
+        <p>
+          {state.own
+            ? `${state.own.name}: ${state.own.trainImages.toLocaleString("en")} training and ${state.own.testImages.toLocaleString("en")} test images in ${state.own.classes.length} classes.`
+            : "The sample: 2,000 training and 1,000 test images of CIFAR-10 in 10 classes."}
+        </p>
+        <DropZone onDrop={onDrop} />
+        {whole("trainLimit", "Training images", 10, "all")}
+      </fieldset>
+      <fieldset disabled={!able}>
+        <legend>Models</legend>
+        <div class="checks">
+          {modelNames.map((model) => (
+            <label key={model}>
+              <input
+                type="checkbox"
+                checked={request.models.includes(model)}
+                onChange={() => {
+                  change({ models: toggled(request.models, model) });
+                }}
+              />{" "}
+              {model}
+            </label>
+          ))}
+        </div>
+        {heavy.length > 0 && (
+          <p class="note">
+            {heavy.join(", ")}: expect minutes to hours an epoch, and GPU memory
+            in gigabytes.
+          </p>
+        )}
+      </fieldset>
+      <fieldset disabled={!able}>
+        <legend>Dirt</legend>
+        <div class="checks">
+          <label>
+            <input
+              type="checkbox"
+              checked={request.arms.includes("noise")}
+              onChange={() => {
+                change({ arms: toggled(request.arms, "noise") });
+              }}
+            />{" "}
+            wrong labels
+          </label>
+          <label>
+            <input
+              type="checkbox"
+              checked={request.arms.includes("reduction")}
+              onChange={() => {
+                change({ arms: toggled(request.arms, "reduction") });
+              }}
+            />{" "}
+            images removed
+          </label>
+        </div>
+        <label class="field">
+          Levels in %
+          <input
+            type="text"
+            inputMode="decimal"
+            value={percents}
+            aria-invalid={typeof levels === "string"}
+            onInput={({ currentTarget }) => {
+              setPercents(currentTarget.value);
+            }}
+          />
+        </label>
+        {whole("epochs", "Epochs", 1)}
+        {whole("seed", "Seed", 0)}
+      </fieldset>
+      {wrong !== null && (
+        <p class="notice" role="alert">
+          {wrong}
+        </p>
+      )}
+      <p class="actions">
+        <button
+          id="start"
+          class="primary"
+          type="submit"
+          disabled={!able || wrong !== null}
+        >
+          Start
+        </button>
+      </p>
+    </form>
+  );
+}

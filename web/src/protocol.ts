@@ -1,0 +1,149 @@
+/** What the page and the training worker say to each other. Everything is plain data. */
+import type { ImpactRow } from "../../src/experiments/measures.js";
+import type { ResultRow } from "../../src/experiments/tables.js";
+
+/** What the reader chose: the parameters of a study. */
+export interface StudyRequest {
+  /** `sample`, or `own` for files that were dropped on the page. */
+  readonly data: "sample" | "own";
+  readonly models: readonly string[];
+  /** Shares in [0, 1]; 0 is the clean run, which is always made. */
+  readonly levels: readonly number[];
+  readonly arms: readonly ("noise" | "reduction")[];
+  readonly epochs: number;
+  readonly seed: number;
+  /** Training images to use, class-balanced; undefined: all. */
+  readonly trainLimit?: number | undefined;
+}
+
+export interface AdapterFacts {
+  readonly name: string;
+  /** A CPU in disguise. */
+  readonly software: boolean;
+}
+
+export interface DataFacts {
+  readonly name: string;
+  readonly classes: readonly string[];
+  readonly trainImages: number;
+  readonly testImages: number;
+}
+
+/** A run of the study as the page lists it. */
+export interface JobFacts {
+  readonly id: string;
+  readonly model: string;
+  readonly arm: "baseline" | "noise" | "reduction" | "reduction-steps";
+  readonly level: number;
+  /** Images that its training goes through, all epochs together. */
+  readonly images: number;
+  readonly done: boolean;
+}
+
+/** A training image whose label was changed, and what the trained network makes of it. */
+export interface PoisonedImage {
+  /** Index in the training set. */
+  readonly index: number;
+  readonly size: number;
+  /** [3][size][size] planes. */
+  readonly pixels: Uint8Array<ArrayBuffer>;
+  readonly truth: string;
+  readonly given: string;
+  readonly predicted: string;
+  /** Softmax share of the predicted class. */
+  readonly confidence: number;
+}
+
+/** A part of the results, drawn in the worker. */
+export interface DrawnFigure {
+  readonly id: string;
+  readonly html: string;
+}
+
+export type ToWorker =
+  | { readonly kind: "open" }
+  | { readonly kind: "data"; readonly files: readonly DroppedFile[] }
+  | { readonly kind: "start"; readonly request: StudyRequest }
+  /** Goes on with the study that is stored. */
+  | { readonly kind: "resume" }
+  | { readonly kind: "discard" }
+  | { readonly kind: "stop" }
+  | { readonly kind: "download"; readonly what: "study" | "weights" };
+
+/** A file that was dropped on the page, with its path inside what was dropped. */
+export interface DroppedFile {
+  readonly path: string;
+  readonly file: File;
+}
+
+export type FromWorker =
+  | {
+      readonly kind: "opened";
+      readonly adapter: AdapterFacts;
+      readonly saved: SavedStudy | null;
+    }
+  | { readonly kind: "data"; readonly data: DataFacts }
+  | {
+      readonly kind: "started";
+      readonly data: DataFacts;
+      readonly jobs: readonly JobFacts[];
+    }
+  | { readonly kind: "preparing"; readonly job: string; readonly what: string }
+  | {
+      readonly kind: "progress";
+      readonly job: string;
+      /** Images trained on in this run so far. */
+      readonly images: number;
+      readonly imagesPerSecond: number;
+    }
+  /** New points of the run's curves: epochs (with fractions) against loss, or against top-1. */
+  | {
+      readonly kind: "curve";
+      readonly job: string;
+      readonly curve: "loss" | "top1";
+      readonly points: readonly (readonly [number, number])[];
+    }
+  | {
+      readonly kind: "ended";
+      readonly job: string;
+      /** Null where the run diverged. */
+      readonly top1: number | null;
+      readonly problem?: string | undefined;
+    }
+  | { readonly kind: "figures"; readonly figures: readonly DrawnFigure[] }
+  | {
+      readonly kind: "gallery";
+      readonly job: string;
+      readonly images: readonly PoisonedImage[];
+    }
+  | {
+      readonly kind: "done";
+      readonly results: readonly ResultRow[];
+      readonly impact: readonly ImpactRow[];
+      /** The whole report, one page. */
+      readonly report: string;
+    }
+  | { readonly kind: "stopped" }
+  | {
+      readonly kind: "file";
+      readonly name: string;
+      readonly bytes: Uint8Array<ArrayBuffer>;
+    }
+  | { readonly kind: "problem"; readonly problem: Problem };
+
+/** A study that an earlier visit left behind. */
+export interface SavedStudy {
+  readonly request: StudyRequest;
+  readonly runsDone: number;
+  readonly runs: number;
+}
+
+/** What went wrong, and what the reader can do. */
+export interface Problem {
+  readonly title: string;
+  readonly advice: string;
+  /** The error's own words. */
+  readonly details: string;
+  /** Nothing can be done on this page before a reload. */
+  readonly fatal: boolean;
+}

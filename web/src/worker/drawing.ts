@@ -1,0 +1,98 @@
+/** The results so far as figures, and at the end the whole report: drawn from the study's files, as `tarnish report` does. */
+import { accuracyFigure } from "../../../src/experiments/report/accuracy.js";
+import { byModel } from "../../../src/experiments/report/aggregate.js";
+import { tprFigure } from "../../../src/experiments/report/class-rates.js";
+import { confusionFigure } from "../../../src/experiments/report/confusion.js";
+import {
+  exchangeFigure,
+  exchangeSeries,
+} from "../../../src/experiments/report/exchange.js";
+import type { Figure } from "../../../src/experiments/report/figure.js";
+import { answer } from "../../../src/experiments/report/findings.js";
+import { escapeHtml } from "../../../src/experiments/report/html.js";
+import { renderReport } from "../../../src/experiments/report/page.js";
+import {
+  parseRun,
+  RUN_FILES,
+  type RunTexts,
+  type StudyData,
+} from "../../../src/experiments/report/study.js";
+import type { StudyMeasures } from "../../../src/experiments/sweep-tables.js";
+import type { ResultRow } from "../../../src/experiments/tables.js";
+import type { DrawnFigure } from "../protocol.js";
+import type { StudyStore } from "./store.js";
+
+/** The study as the report's code wants it. */
+export function studyData(
+  store: StudyStore,
+  createdWith: string,
+  results: readonly ResultRow[],
+  measures: StudyMeasures,
+): StudyData {
+  const runs = results.map((row) => {
+    const texts: RunTexts = {};
+    for (const file of RUN_FILES) {
+      const text = store.text(`${row.run}/${file}`);
+      if (text !== undefined) texts[file] = text;
+    }
+    return parseRun(row, texts, row.run);
+  });
+  return {
+    kind: "sweep",
+    name: "lab",
+    createdWith,
+    runs,
+    problems: [],
+    measures: {
+      impact: [...measures.impact],
+      exchange: [...measures.exchange],
+      sensitivity: [...measures.sensitivity],
+      concordance: measures.concordance,
+      claims: [...measures.claims],
+    },
+  };
+}
+
+/** What a figure shows at first; its other choices wait for the report. */
+function drawn({ id, title, panels, caption }: Figure): DrawnFigure {
+  const charts = panels
+    .filter(({ model }) => model === undefined || model === 0)
+    .flatMap((panel) => panel.charts)
+    .filter(({ fileOnly }) => fileOnly !== true)
+    .map(
+      ({ title: name, svg }) =>
+        `<div>${name === null ? "" : `<h4>${escapeHtml(name)}</h4>`}${svg}</div>`,
+    );
+  const html =
+    `<h3>${escapeHtml(title)}</h3><figure class="figure"><div class="charts">${charts.join("")}</div>` +
+    `<figcaption>${escapeHtml(caption)}</figcaption></figure>`;
+  return { id, html };
+}
+
+/** Accuracy by level, recall by class, confusions and the exchange rate, as far as runs have ended. */
+export function drawFigures(study: StudyData): DrawnFigure[] {
+  const groups = byModel(study);
+  const series = exchangeSeries(groups, study.measures.exchange);
+  const sentence = answer(series);
+  const figures = [
+    exchangeFigure(series),
+    accuracyFigure(groups),
+    tprFigure(groups),
+    confusionFigure(groups),
+  ].filter((figure) => figure !== null);
+  return [
+    ...(sentence === null
+      ? []
+      : [
+          {
+            id: "answer",
+            html: `<p class="answer">${escapeHtml(sentence)}</p>`,
+          },
+        ]),
+    ...figures.map(drawn),
+  ];
+}
+
+export function drawReport(study: StudyData): string {
+  return renderReport(study);
+}

@@ -1,0 +1,50 @@
+/** Errors in the reader's words: what happened, and what to do about it. */
+import {
+  AdapterError,
+  DeviceLostError,
+  OutOfMemoryError,
+} from "../../../src/engine/errors.js";
+import { UserError } from "../../../src/errors.js";
+import type { Problem } from "../protocol.js";
+
+export function problemOf(error: unknown): Problem {
+  const details = error instanceof Error ? error.message : String(error);
+  if (error instanceof AdapterError)
+    return {
+      title: "This browser offers no GPU to compute on",
+      advice:
+        "Use a current Chrome, Edge, Firefox or Safari, with hardware acceleration switched on in its settings. On Linux, " +
+        "Chrome may need chrome://flags/#enable-unsafe-webgpu. The same study runs without a browser: npm ci && npm run demo.",
+      details,
+      fatal: true,
+    };
+  if (error instanceof DeviceLostError)
+    return {
+      title: "The GPU went away",
+      advice:
+        "Its driver was reset, or the browser took it back. What was trained so far is kept: reload the page and choose to go on.",
+      details,
+      fatal: true,
+    };
+  if (error instanceof OutOfMemoryError || error instanceof RangeError)
+    return {
+      title: "There is not enough memory for this study",
+      advice:
+        "Close other pages, use fewer training images, or choose a smaller model, and start again.",
+      details,
+      fatal: false,
+    };
+  if (error instanceof UserError)
+    return {
+      title: "This cannot be done",
+      advice: "Change what the message names and start again.",
+      details,
+      fatal: false,
+    };
+  return {
+    title: "Something went wrong",
+    advice: "Reload the page; what was trained so far is kept.",
+    details,
+    fatal: false,
+  };
+}
