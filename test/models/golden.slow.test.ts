@@ -7,6 +7,7 @@ const { target } = await testDevice();
 
 describe("deep models against PyTorch", () => {
   for (const name of [
+    "resnet18",
     "resnet18-imagenet",
     "resnet34",
     "resnet50",
