@@ -138,7 +138,7 @@ export const batchNorm: OpDefinition<BatchNormAttributes> = {
     );
   },
   recompute: ({ inputs, outputs, attributes }) => ({
-    op: batchNormAgain as OpDefinition<unknown>,
+    op: batchNormAgain,
     inputs: [...inputs.slice(0, 3), outputs[1]!, ...inputs.slice(5)],
     attributes,
   }),
