@@ -70,6 +70,15 @@ const settingsProperties: Readonly<Record<string, Schema>> = {
   },
   epochs: count("Passes over the training set", { default: d.epochs }),
   batch: count("Images per step", { default: d.batch }),
+  microBatch: count(
+    "Images on the device at once: gradients add up over a batch; batch norm sees each part alone",
+  ),
+  recompute: {
+    type: "boolean",
+    default: false,
+    description:
+      "Less memory, the same result: batch norm's outputs are computed again in the backward pass",
+  },
   lr: {
     type: "number",
     exclusiveMinimum: 0,

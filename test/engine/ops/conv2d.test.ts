@@ -1,17 +1,12 @@
 import { describe } from "vitest";
 import { targets } from "../harness.js";
-import {
-  convRows,
-  testConv2d,
-  testConv2dFusion,
-  wideRow,
-} from "./conv2d-rows.js";
+import { convRows, testConv2d, testConv2dFusion } from "./conv2d-rows.js";
 
 // Compiling is what takes time on software adapters: the family that the adapter runs gets the whole table, the others
 // rows that reach all their branches. conv2d.slow.test.ts runs the rest.
 describe.each(await targets())("conv2d ($name)", (target) => {
   const native = target.name === "register, subgroups";
   const rows = native ? convRows : [convRows[2]!, convRows[3]!, convRows[6]!];
-  testConv2d(target, target.family === "tiled" ? [...rows, wideRow] : rows);
+  testConv2d(target, rows);
   testConv2dFusion(target);
 });
