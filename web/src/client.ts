@@ -2,7 +2,15 @@
 import type { FromWorker, ToWorker } from "./protocol.js";
 
 /** Messages are shown so often at most, in milliseconds. */
-const interval = 200;
+const interval = 100;
+
+/** Messages that bring a drawing or a lot of pictures. */
+const heavyKinds: ReadonlySet<FromWorker["kind"]> = new Set([
+  "started",
+  "figure",
+  "gallery",
+  "done",
+]);
 
 export interface Client {
   send(message: ToWorker): void;
@@ -14,12 +22,13 @@ export function connect(
   const worker = new Worker(new URL("./worker/main.ts", import.meta.url), {
     type: "module",
   });
-  let waiting: FromWorker[] = [];
+  const waiting: FromWorker[] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
   const flush = () => {
-    timer = undefined;
-    const messages = waiting;
-    waiting = [];
+    // Up to the first message that brings much to draw, which gets a turn of its own.
+    const heavy = waiting.findIndex(({ kind }) => heavyKinds.has(kind));
+    const messages = waiting.splice(0, heavy < 0 ? waiting.length : heavy + 1);
+    timer = waiting.length > 0 ? setTimeout(flush, interval) : undefined;
     onMessages(messages);
   };
   worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {

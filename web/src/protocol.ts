@@ -57,6 +57,8 @@ export interface PoisonedImage {
 /** A part of the results, drawn in the worker. */
 export interface DrawnFigure {
   readonly id: string;
+  /** Place among the figures. */
+  readonly order: number;
   readonly html: string;
 }
 
@@ -110,7 +112,7 @@ export type FromWorker =
       readonly top1: number | null;
       readonly problem?: string | undefined;
     }
-  | { readonly kind: "figures"; readonly figures: readonly DrawnFigure[] }
+  | { readonly kind: "figure"; readonly figure: DrawnFigure }
   | {
       readonly kind: "gallery";
       readonly job: string;

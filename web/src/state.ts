@@ -170,8 +170,12 @@ export function reduce(state: LabState, message: FromWorker): LabState {
         top1: message.top1,
         trained: images,
       }));
-    case "figures":
-      return { ...state, figures: message.figures };
+    case "figure": {
+      const { figure } = message;
+      const others = state.figures.filter(({ id }) => id !== figure.id);
+      const figures = [...others, figure].sort((a, b) => a.order - b.order);
+      return { ...state, figures };
+    }
     case "gallery":
       return {
         ...state,

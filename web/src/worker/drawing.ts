@@ -54,7 +54,10 @@ export function studyData(
 }
 
 /** What a figure shows at first; its other choices wait for the report. */
-function drawn({ id, title, panels, caption }: Figure): DrawnFigure {
+function drawn(
+  { id, title, panels, caption }: Figure,
+  order: number,
+): DrawnFigure {
   const charts = panels
     .filter(({ model }) => model === undefined || model === 0)
     .flatMap((panel) => panel.charts)
@@ -66,7 +69,7 @@ function drawn({ id, title, panels, caption }: Figure): DrawnFigure {
   const html =
     `<h3>${escapeHtml(title)}</h3><figure class="figure"><div class="charts">${charts.join("")}</div>` +
     `<figcaption>${escapeHtml(caption)}</figcaption></figure>`;
-  return { id, html };
+  return { id, order, html };
 }
 
 /** Accuracy by level, recall by class, confusions and the exchange rate, as far as runs have ended. */
@@ -79,17 +82,18 @@ export function drawFigures(study: StudyData): DrawnFigure[] {
     accuracyFigure(groups),
     tprFigure(groups),
     confusionFigure(groups),
-  ].filter((figure) => figure !== null);
+  ];
   return [
     ...(sentence === null
       ? []
       : [
           {
             id: "answer",
+            order: 0,
             html: `<p class="answer">${escapeHtml(sentence)}</p>`,
           },
         ]),
-    ...figures.map(drawn),
+    ...figures.flatMap((figure, i) => (figure ? [drawn(figure, i + 1)] : [])),
   ];
 }
 

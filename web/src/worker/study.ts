@@ -326,6 +326,6 @@ export class Study {
   #draw(): void {
     const { store, version, tell } = this.parts;
     const study = studyData(store, version, this.#results(), this.#measures());
-    tell({ kind: "figures", figures: drawFigures(study) });
+    for (const figure of drawFigures(study)) tell({ kind: "figure", figure });
   }
 }
