@@ -47,7 +47,7 @@ const softwareNames =
 export function adapterName({ info }: GPUAdapter): string {
   return (
     [info.device, info.description].filter(Boolean).join(" · ") ||
-    info.vendor ||
+    [info.vendor, info.architecture].filter(Boolean).join(" ") ||
     "unnamed adapter"
   );
 }
