@@ -90,11 +90,13 @@ export async function writeReport(
   const files = filesOf(sections);
   const place = out ?? join(folder, "report");
   const figures = join(place, "figures");
-  await requireOwnFolder(place, "index.html", "report folder");
-  await rm(figures, { recursive: true, force: true });
+  // What a sweep folder has under this name is its report, whole or not.
+  if (out) await requireOwnFolder(place, "index.html", "report folder");
   await mkdir(place, { recursive: true });
-  await writeFolder(figures, files);
   const page = join(place, "index.html");
+  // First of all: by its page a report folder is known for what it is.
   await writeFileAtomic(page, renderPage(study, groups, sections));
+  await rm(figures, { recursive: true, force: true });
+  await writeFolder(figures, files);
   return { page, figures: Object.keys(files).map((name) => join(figures, name)) }; // prettier-ignore
 }
