@@ -2,7 +2,6 @@
  * The tables of docs/memory.md: what training plans take, from the planner alone, without a GPU. After `npm run build`:
  * node tools/memory-table.js
  */
-/* global console */
 import { planRun } from "../dist/src/experiments/memory.js";
 import {
   augmentations,
