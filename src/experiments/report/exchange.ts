@@ -1,5 +1,5 @@
 /** The exchange rate: the reduction that costs as much accuracy as a level of noise, as a sentence, a table and a figure. */
-import { writeCsv } from "../csv.js";
+import { exchangeCsv } from "../measure-tables.js";
 import type { ExchangeRow } from "../measures.js";
 import type { Budget } from "../tables.js";
 import type { ModelRuns } from "./aggregate.js";
@@ -176,22 +176,7 @@ export function exchangeFigure(
         ? `Whiskers: 95 % intervals ${intervals.join("; ")}. `
         : "No intervals: the test logits are missing. ") + // prettier-ignore
       `Fewer images were ${budgets.map((budget) => BUDGET_TEXT[budget]).join("; or ")}.`,
-    csv: writeCsv(
-      ["model", "budget", "noise_level", "effective_rate", "equivalent_reduction", "censored", "ci_low", "ci_high", "interval", "seeds", "largest_reduction"], // prettier-ignore
-      rows.map((r) => [
-        r.model,
-        r.budget,
-        r.noiseLevel,
-        r.effectiveRate,
-        r.equivalentReduction,
-        r.censored,
-        r.ciLow,
-        r.ciHigh,
-        r.interval,
-        r.seeds,
-        r.largestReduction,
-      ]),
-    ),
+    csv: exchangeCsv(rows),
   };
 }
 

@@ -60,22 +60,19 @@ export class Study {
 
   /** The runs as the page lists them. */
   get jobFacts(): JobFacts[] {
-    const { dataset, jobs } = this.parts;
-    return jobs
-      .map((job) => {
-        const { id, model, arm, level, settings } = job;
-        const kept = this.#poison(job).kept.length;
-        const { stepsPerEpoch, lastStep } = planCourse(settings, kept);
-        return {
-          id,
-          model,
-          arm,
-          level,
-          images: Math.round((lastStep / stepsPerEpoch) * kept),
-          done: this.#ended.has(id),
-        };
-      })
-      .filter(() => dataset.train.count > 0);
+    return this.parts.jobs.map((job) => {
+      const { id, model, arm, level, settings } = job;
+      const kept = this.#poison(job).kept.length;
+      const { stepsPerEpoch, lastStep } = planCourse(settings, kept);
+      return {
+        id,
+        model,
+        arm,
+        level,
+        images: Math.round((lastStep / stepsPerEpoch) * kept),
+        done: this.#ended.has(id),
+      };
+    });
   }
 
   /** Trains what is missing. @throws InterruptedError when told to stop, and the engine's errors */
