@@ -16,10 +16,16 @@ import {
   type ConvGeometry,
 } from "./convolution.js";
 import {
-  tiledGather,
-  tiledGatherWorkgroups,
-  type TiledGatherOptions,
-} from "./conv2d-gather-tiled.js";
+  matrixGather,
+  matrixGatherWorkgroups,
+  type MatrixGatherOptions,
+} from "./conv2d-gather-matrix.js";
+import { tiledGather, tiledGatherWorkgroups } from "./conv2d-gather-tiled.js";
+import {
+  matrixEnables,
+  type Matrices,
+  type MatrixTile,
+} from "./gemm-matrix.js";
 import type { Tile } from "./gemm-tiled.js";
 import {
   declareAccumulators,
@@ -41,9 +47,16 @@ export interface Epilogue {
  *   the weights, the same for all lanes, are loaded once by the subgroup and broadcast: 2 to 3 times faster where a
  *   load costs as much as on CPUs. 0 loads them in every lane.
  * - `tiled`: through workgroup memory (conv2d-gather-tiled.ts).
+ * - `matrix`: on matrix units, between tensors of f16 (conv2d-gather-matrix.ts).
  */
-export type GatherVariant =
-  RegisterVariant | ({ readonly family: "tiled" } & Tile);
+export type GatherVariant = RegisterVariant | TiledVariant | MatrixVariant;
+
+export type TiledVariant = { readonly family: "tiled" } & Tile;
+
+export type MatrixVariant = {
+  readonly family: "matrix";
+  readonly matrices: Matrices;
+} & MatrixTile;
 
 export interface RegisterVariant {
   readonly family: "register";
@@ -115,11 +128,18 @@ export function conv2dGatherGrid(
   options: GatherOptions,
 ): [number, number, number] {
   const { variant } = options;
-  return grid(
-    variant.family === "tiled"
-      ? tiledGatherWorkgroups(tiledOptions(options, variant))
-      : registerWorkgroups(options, variant),
-  );
+  return grid(workgroups(options, variant));
+}
+
+function workgroups(options: GatherOptions, variant: GatherVariant): number {
+  switch (variant.family) {
+    case "register":
+      return registerWorkgroups(options, variant);
+    case "tiled":
+      return tiledGatherWorkgroups(tiledOptions(options, variant));
+    case "matrix":
+      return matrixGatherWorkgroups(matrixOptions(options, variant));
+  }
 }
 
 function registerWorkgroups(
@@ -133,25 +153,36 @@ function registerWorkgroups(
   );
 }
 
-function tiledOptions(options: GatherOptions, tile: Tile): TiledGatherOptions {
+function tiledOptions<T>(options: GatherOptions, tile: T) {
   const { geometry, pass, epilogue } = options;
   const columns4 = problem(options).columns4;
   return {
     geometry,
     pass,
     tile,
-    store: (value, pixel, column) =>
+    store: (value: string, pixel: string, column: string) =>
       finish(epilogue, columns4, value, pixel, column),
   };
 }
 
-function declareBindings({ epilogue }: GatherOptions): string {
+function matrixOptions(
+  options: GatherOptions,
+  variant: MatrixVariant,
+): MatrixGatherOptions {
+  const { matrices } = variant;
+  return { ...tiledOptions(options, variant), tile: variant, matrices };
+}
+
+function declareBindings({ epilogue, variant }: GatherOptions): string {
   const names = ["source", "weights"];
   if (epilogue.bias) names.push("bias");
   if (epilogue.addend) names.push("addend");
   if (epilogue.mask) names.push("mask");
+  // Matrix kernels move 8 values of f16 at a time without looking at them.
+  const type = (i: number) =>
+    variant.family === "matrix" && i < 2 ? "array<vec4<u32>>" : undefined;
   return [
-    ...names.map((name, i) => storage(i, "read", name)),
+    ...names.map((name, i) => storage(i, "read", name, type(i))),
     storage(names.length, "read_write", "destination"),
   ].join("\n");
 }
@@ -187,6 +218,12 @@ export function conv2dGather(options: GatherOptions): string {
   const bindings = declareBindings(options);
   if (variant.family === "tiled")
     return bindings + tiledGather(tiledOptions(options, variant));
+  if (variant.family === "matrix")
+    return (
+      matrixEnables(variant.matrices) +
+      bindings +
+      matrixGather(matrixOptions(options, variant))
+    );
   const enable = variant.broadcast > 0 ? "enable subgroups;\n" : "";
   const p = problem(options);
   return `${enable}${bindings}\n${p.index}${registerKernel(options, variant, p)}`;

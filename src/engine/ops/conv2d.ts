@@ -30,8 +30,8 @@ import type {
   OpDefinition,
 } from "../graph.js";
 import { formatShape, type Shape, type Tensor } from "../tensor.js";
+import { convKey } from "./conv2d-problem.js";
 import {
-  convKey,
   gatherCandidates,
   gatherVariant,
   gradWeightCandidates,
@@ -71,16 +71,21 @@ export function geometryOf(
   }; // prettier-ignore
 }
 
+/** Whether both operands of a product are stored as f16. */
+function areHalves(inputs: readonly Tensor[]): boolean {
+  return inputs.slice(0, 2).every(({ type }) => type === "f16");
+}
+
 function gatherDispatch(
   target: KernelTarget,
   label: string,
-  problem: Omit<GatherOptions, "variant">,
+  gather: Omit<GatherOptions, "variant">,
   inputs: readonly Tensor[],
   output: Tensor,
 ): Dispatch {
-  const { pass, geometry } = problem;
-  const variant = gatherVariant(target, pass, geometry);
-  const options: GatherOptions = { ...problem, variant };
+  const problem = { ...gather, half: areHalves(inputs) };
+  const variant = gatherVariant(target, problem);
+  const options: GatherOptions = { ...gather, variant };
   const bindings = bind(inputs, [output]);
   const { addend, mask } = options.epilogue;
   // The epilogue reads addend and mask where it writes; they come last of the inputs.
@@ -88,7 +93,7 @@ function gatherDispatch(
   return {
     label,
     choice: {
-      problem: convKey(pass, geometry),
+      problem: convKey(problem),
       variant: variantName(variant),
     },
     wgsl: conv2dGather(options),
@@ -138,7 +143,9 @@ export const conv2d: OpDefinition<Conv2dAttributes> = {
   variants({ inputs, attributes }, target) {
     const [x, weights] = inputs;
     const geometry = simplify(geometryOf(x!.shape, weights!.shape, attributes));
-    return gatherCandidates(target, "forward", geometry).map(variantName);
+    const half = areHalves(inputs);
+    const problem = { pass: "forward", geometry, half } as const;
+    return gatherCandidates(target, problem).map(variantName);
   },
   backward(graph, node, [dy], needed) {
     const [x, weights, bias] = node.inputs as [
@@ -199,7 +206,9 @@ export const conv2dGradInput: OpDefinition<GradInputAttributes> = {
     const geometry = simplify(
       geometryOf(attributes.input, inputs[1]!.shape, attributes),
     );
-    return gatherCandidates(target, "gradInput", geometry).map(variantName);
+    const half = areHalves(inputs);
+    const problem = { pass: "gradInput", geometry, half } as const;
+    return gatherCandidates(target, problem).map(variantName);
   },
 };
 
@@ -226,7 +235,9 @@ export const conv2dGradWeightOp: OpDefinition<GradWeightAttributes> = {
       geometryOf(x.shape, attributes.weights, attributes),
     );
     const { cin4, cout4 } = vec4Channels(geometry);
-    const variant = gradWeightVariant(target, geometry);
+    const half = areHalves(inputs);
+    const problem = { pass: "gradWeight", geometry, half } as const;
+    const variant = gradWeightVariant(target, problem, attributes.bias);
     const options: GradWeightOptions = {
       geometry,
       bias: attributes.bias,
@@ -236,7 +247,7 @@ export const conv2dGradWeightOp: OpDefinition<GradWeightAttributes> = {
     emit({
       label: "conv2d weight gradient",
       choice: {
-        problem: convKey("gradWeight", geometry),
+        problem: convKey(problem),
         variant: variantName(variant),
       },
       wgsl: conv2dGradWeight(options),
@@ -264,6 +275,10 @@ export const conv2dGradWeightOp: OpDefinition<GradWeightAttributes> = {
     const geometry = simplify(
       geometryOf(inputs[0]!.shape, attributes.weights, attributes),
     );
-    return gradWeightCandidates(target, geometry).map(variantName);
+    const half = areHalves(inputs);
+    const problem = { pass: "gradWeight", geometry, half } as const;
+    return gradWeightCandidates(target, problem, attributes.bias).map(
+      variantName,
+    );
   },
 };

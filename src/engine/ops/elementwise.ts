@@ -2,11 +2,11 @@
 import { elementwiseGrid } from "../../../shaders/common.js";
 import { ShapeError } from "../errors.js";
 import type { Binding, Dispatch, InPlace, OutputSpec } from "../graph.js";
-import { formatShape, wordsOf, type Tensor } from "../tensor.js";
+import { formatShape, elementsOf, type Tensor } from "../tensor.js";
 
 /** vec4s in a padded tensor. */
 export function vectorsOf(tensor: Tensor): number {
-  return Math.ceil(wordsOf(tensor) / 4);
+  return Math.ceil(elementsOf(tensor) / 4);
 }
 
 /** The output of an op whose inputs all have one shape. */

@@ -1,0 +1,10 @@
+import { elementwiseMain, storage } from "./common.js";
+
+/** Copies a tensor, and converts it where the two are stored differently. Bindings: 0 x, 1 y. Dispatch: elementwiseGrid(vectors). */
+export function copy(vectors: number): string {
+  return `${storage(0, "read", "x")}
+${storage(1, "read_write", "y")}
+${elementwiseMain(vectors)}
+  y[i] = x[i];
+}`;
+}
