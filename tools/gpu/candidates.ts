@@ -35,22 +35,21 @@ export const splitNames = [
 
 /** Tiles on matrix units: tile and depth, subgroups down and across. */
 const matrixTiles = [
-  ["128x128x32", "2x4"],
-  ["128x128x32", "4x2"],
   ["128x128x32", "2x2"],
-  ["128x128x64", "2x4"],
+  ["128x128x32", "4x2"],
   ["128x128x64", "2x2"],
   ["256x128x32", "4x2"],
-  ["256x128x32", "4x4"],
   ["128x256x32", "2x4"],
+  ["256x256x32", "4x4"],
+  ["64x128x32", "1x2"],
   ["64x128x32", "2x2"],
-  ["64x128x64", "2x4"],
-  ["128x64x32", "4x2"],
+  ["128x64x32", "2x1"],
   ["128x64x32", "2x2"],
-  ["128x64x64", "4x2"],
-  ["256x64x32", "4x2"],
-  ["256x64x64", "4x2"],
+  ["128x64x32", "4x2"],
+  ["128x64x64", "2x1"],
+  ["256x64x32", "4x1"],
   ["64x64x32", "2x2"],
+  ["64x64x64", "1x1"],
   ["64x64x64", "2x2"],
 ] as const;
 
@@ -67,4 +66,4 @@ export function matrixNames(
     );
 }
 
-export const matrixSplitNames = ["m128x128x32/2x4/db", "m128x128x64/2x4"];
+export const matrixSplitNames = ["m128x128x32/2x2", "m128x64x32/2x2"];
