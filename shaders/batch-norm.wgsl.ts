@@ -5,7 +5,7 @@
  * and merged with Chan's formula ("Algorithms for computing the sample variance", 1983) in a fixed tree.
  */
 import { wgsl } from "wgsl-preprocessor/wgsl-preprocessor.js";
-import { elementwiseMain, storage } from "./common.js";
+import { elementwiseMain, storage, streamMain } from "./common.js";
 
 /** How `rows` rows of `columns4` vec4 channels are cut for a reduction. */
 export interface RowChunks {
@@ -156,7 +156,7 @@ export interface BatchNormApplyOptions {
  * y = relu?((x − mean)·γ/σ + β + residual?).
  *
  * Bindings: 0 x, 1 gamma, 2 beta, 3 statistics (or 3 running mean, 4 running variance), then residual if any, last y.
- * Dispatch: elementwiseGrid(vectors). Reads x (and residual) once, writes y once.
+ * Dispatch: streamGrid(vectors). Reads x (and residual) once, writes y once.
  */
 export function batchNormApply(options: BatchNormApplyOptions): string {
   const { vectors, columns4, residual, relu, source, epsilon } = options;
@@ -169,24 +169,19 @@ export function batchNormApply(options: BatchNormApplyOptions): string {
       : ["running_mean", "running_variance"]),
   ];
   if (residual) names.push("residual");
-  return wgsl`${names.map((name, binding) => storage(binding, "read", name)).join("\n")}
+  const [mean, invstd] =
+    source === "batch"
+      ? ["statistics[c]", `statistics[c + ${columns4}u]`]
+      : ["running_mean[c]", `1.0 / sqrt(running_variance[c] + ${epsilon})`];
+  const sum = `(x_value - mean) * scale + shift${residual ? " + residual_value" : ""}`;
+  return `${names.map((name, binding) => storage(binding, "read", name)).join("\n")}
 ${storage(names.length, "read_write", "y")}
-${elementwiseMain(vectors)}
-  let c = i % ${columns4}u;
-#if ${source === "batch"}
-  let mean = statistics[c];
-  let invstd = statistics[c + ${columns4}u];
-#else
-  let mean = running_mean[c];
-  let invstd = 1.0 / sqrt(running_variance[c] + ${epsilon});
-#endif
-  var value = (x[i] - mean) * (invstd * gamma[c]) + beta[c];
-#if ${residual}
-  value += residual[i];
-#endif
-#if ${relu}
-  value = max(value, vec4<f32>());
-#endif
-  y[i] = value;
-}`;
+${streamMain({
+  vectors,
+  inputs: residual ? ["x", "residual"] : ["x"],
+  output: "y",
+  columns4,
+  prologue: `let mean = ${mean}; let scale = ${invstd} * gamma[c]; let shift = beta[c];`,
+  value: relu ? `max(${sum}, vec4<f32>())` : sum,
+})}`;
 }

@@ -2,7 +2,7 @@
  * Batch normalisation over N·H·W of each channel, with the residual add and ReLU that usually follow it fused in:
  * y = relu?(γ·(x − mean)/σ + β + residual?).
  */
-import { elementwiseGrid } from "../../../shaders/common.js";
+import { elementwiseGrid, streamGrid } from "../../../shaders/common.js";
 import * as backwardShaders from "../../../shaders/batch-norm-grad.wgsl.js";
 import * as shaders from "../../../shaders/batch-norm.wgsl.js";
 import {
@@ -32,13 +32,13 @@ export interface BatchNormAttributes {
  */
 const rowsPerChunk = 64;
 
-function rowChunks({ family }: KernelTarget, x: Tensor): RowChunks {
+function rowChunks({ family, limits }: KernelTarget, x: Tensor): RowChunks {
   const [n, h, w, c] = x.shape;
   return {
     rows: n * h * w,
     columns4: pad4(c) / 4,
     rowsPerChunk,
-    mergeLanes: family === "tiled" ? 64 : 1,
+    mergeLanes: family === "tiled" ? (limits.invocations >= 256 ? 256 : 64) : 1,
   };
 }
 
@@ -66,7 +66,7 @@ function applyDispatch(
       epsilon,
     }),
     bindings,
-    workgroups: elementwiseGrid(vectors),
+    workgroups: streamGrid(vectors),
     inPlace: over(bindings, 0, ...(residual ? [bindings.length - 2] : [])),
   };
 }
@@ -229,7 +229,7 @@ const batchNormGrad: OpDefinition<object> = {
       wgsl: backwardShaders.batchNormGradApply(chunks),
       bindings,
       inPlace: over(bindings, 0, 1),
-      workgroups: elementwiseGrid(vectorsOf(dx)),
+      workgroups: streamGrid(vectorsOf(dx)),
     });
   },
 };
