@@ -2,10 +2,11 @@
  * Batch normalisation over the rows (N·H·W) of a channel: statistics, their merge, and the application.
  *
  * Statistics are (mean, M2) of row chunks, taken relative to the chunk's first row so that large means cost no digits,
- * and merged with Chan's formula ("Algorithms for computing the sample variance", 1983) in a fixed tree.
+ * and merged (moments.ts) in a fixed tree.
  */
 import { wgsl } from "wgsl-preprocessor/wgsl-preprocessor.js";
 import { elementwiseMain, storage, streamMain } from "./common.js";
+import { moments } from "./moments.js";
 
 /** How `rows` rows of `columns4` vec4 channels are cut for a reduction. */
 export interface RowChunks {
@@ -97,17 +98,7 @@ export function batchNormMerge({
 ${storage(1, "read_write", "statistics")}
 ${storage(2, "read_write", "running_mean")}
 ${storage(3, "read_write", "running_variance")}
-
-struct Moments { n: f32, mean: vec4<f32>, m2: vec4<f32> }
-
-fn merge(a: Moments, b: Moments) -> Moments {
-  if (b.n == 0.0) { return a; }
-  if (a.n == 0.0) { return b; }
-  let n = a.n + b.n;
-  let delta = b.mean - a.mean;
-  return Moments(n, a.mean + delta * (b.n / n), a.m2 + b.m2 + delta * delta * (a.n * b.n / n));
-}
-
+${moments}
 #if ${mergeLanes > 1}
 var<workgroup> lanes: array<Moments, ${mergeLanes}>;
 #endif

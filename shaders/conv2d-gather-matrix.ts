@@ -28,6 +28,8 @@ export interface MatrixGatherOptions extends GatherProblem {
   readonly matrices: Matrices;
   /** Text that finishes and stores one vec4: `value` of destination vec4 `column` of pixel `pixel`. */
   readonly store: (value: string, pixel: string, column: string) => string;
+  /** Also (mean, M2) of each 64 results of a channel, in `parts`. */
+  readonly statistics?: boolean | undefined;
 }
 
 function tilesPerClass({ tile, ...problem }: MatrixGatherOptions): number {
@@ -63,6 +65,9 @@ export function matrixGather(options: MatrixGatherOptions): string {
   let tile_row0 = in_class / ${columnTiles}u * ${tile.tileRows}u;`,
       store: storeText(options, gather),
       mayBeEmpty: gather.classes > 1,
+      statistics: options.statistics
+        ? { columns4: gather.columns4 }
+        : undefined,
     })
   );
 }

@@ -3,6 +3,8 @@
  * workgroup memory (gemm-tiled.ts does the rest; rows, taps and classes are conv2d-gather-rows.ts's).
  */
 import { repeat } from "./common.js";
+import { moments } from "./moments.js";
+import { statisticsText } from "./tile-statistics.js";
 import {
   classPrologue,
   gatherOf,
@@ -28,6 +30,8 @@ export interface TiledGatherOptions extends GatherProblem {
   readonly tile: Tile;
   /** Text that finishes and stores one vec4: `value` of destination vec4 `column` of pixel `pixel`. */
   readonly store: (value: string, pixel: string, column: string) => string;
+  /** Also (mean, M2) of each 64 results of a channel, in `parts`. */
+  readonly statistics?: boolean | undefined;
 }
 
 /** Workgroups of a tiled gather. */
@@ -54,6 +58,7 @@ export function tiledGather(options: TiledGatherOptions): string {
   let tile_column0 = in_class % ${columnTiles}u * ${columns4}u;
   let tile_row0 = in_class / ${columnTiles}u * ${rows4}u;`;
   return (
+    (options.statistics ? moments : "") +
     rowFunctions(gather) +
     tiledGemm({
       tile,
@@ -64,7 +69,9 @@ export function tiledGather(options: TiledGatherOptions): string {
           ? forwardWeights(options, gather)
           : gradInputWeights(options, gather),
       prologue,
-      finish: finishText(options, gather),
+      finish:
+        finishText(options, gather) +
+        (options.statistics ? statisticsText(tile, gather.columns4) : ""),
       mayBeEmpty: gather.classes > 1,
     })
   );

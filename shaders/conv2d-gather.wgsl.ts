@@ -4,7 +4,7 @@
  * forward reads w[k][n] (style `kn`), the input gradient reads the same memory as w[n][k] (style `nk`).
  *
  * Bindings: 0 source (x or dy), 1 weights, then one each of the epilogue's tensors in this order if present: bias
- * `[columns]`, addend `[rows][columns]`, mask `[rows][columns]`; last the destination (y or dx).
+ * `[columns]`, addend `[rows][columns]`, mask `[rows][columns]`; then the destination (y or dx), last `parts` where statistics are taken.
  * Dispatch: grid(workgroups). FLOPs: 2·rows·columns·K. Reads: each source vec4 once per tap and column block.
  */
 import { wgsl } from "wgsl-preprocessor/wgsl-preprocessor.js";
@@ -23,9 +23,11 @@ import {
 import { tiledGather, tiledGatherWorkgroups } from "./conv2d-gather-tiled.js";
 import {
   matrixEnables,
+  takesStatistics as matrixTakesStatistics,
   type Matrices,
   type MatrixTile,
 } from "./gemm-matrix.js";
+import { takesStatistics as tileTakesStatistics } from "./tile-statistics.js";
 import type { Tile } from "./gemm-tiled.js";
 import {
   declareAccumulators,
@@ -72,6 +74,21 @@ export interface GatherOptions {
   readonly pass: ConvPass;
   readonly epilogue: Epilogue;
   readonly variant: GatherVariant;
+  /** Forward, without anything in the epilogue: takes batch norm's statistics of the results. */
+  readonly statistics?: boolean;
+}
+
+/** Whether a kernel can take statistics on the way: its tiles are full, and hold whole parts. */
+export function gatherTakesStatistics(options: GatherOptions): boolean {
+  const { variant, epilogue, pass } = options;
+  if (variant.family === "register" || pass !== "forward") return false;
+  return (
+    Object.values(epilogue).every((used) => !used) &&
+    problem(options).rows % variant.tileRows === 0 &&
+    (variant.family === "tiled"
+      ? tileTakesStatistics(variant)
+      : matrixTakesStatistics(variant))
+  );
 }
 
 interface Problem {
@@ -154,12 +171,13 @@ function registerWorkgroups(
 }
 
 function tiledOptions<T>(options: GatherOptions, tile: T) {
-  const { geometry, pass, epilogue } = options;
+  const { geometry, pass, epilogue, statistics = false } = options;
   const columns4 = problem(options).columns4;
   return {
     geometry,
     pass,
     tile,
+    statistics,
     store: (value: string, pixel: string, column: string) =>
       finish(epilogue, columns4, value, pixel, column),
   };
@@ -173,7 +191,11 @@ function matrixOptions(
   return { ...tiledOptions(options, variant), tile: variant, matrices };
 }
 
-function declareBindings({ epilogue, variant }: GatherOptions): string {
+function declareBindings({
+  epilogue,
+  variant,
+  statistics,
+}: GatherOptions): string {
   const names = ["source", "weights"];
   if (epilogue.bias) names.push("bias");
   if (epilogue.addend) names.push("addend");
@@ -184,6 +206,7 @@ function declareBindings({ epilogue, variant }: GatherOptions): string {
   return [
     ...names.map((name, i) => storage(i, "read", name, type(i))),
     storage(names.length, "read_write", "destination"),
+    ...(statistics ? [storage(names.length + 1, "read_write", "parts")] : []),
   ].join("\n");
 }
 

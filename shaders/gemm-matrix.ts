@@ -15,6 +15,7 @@
  */
 import { wgsl } from "wgsl-preprocessor/wgsl-preprocessor.js";
 import { linearWorkgroup, repeat } from "./common.js";
+import { moments, rowsPerPart } from "./moments.js";
 
 export interface MatrixTile {
   readonly tileRows: number;
@@ -56,6 +57,13 @@ export interface MatrixGemm {
   readonly store: string;
   /** Whether `steps` may be 0. */
   readonly mayBeEmpty?: boolean;
+  /** Takes (mean, M2) of each 64 rows of the results on their way out; the tile must be full and blocks 64 rows high. */
+  readonly statistics?: { readonly columns4: number } | undefined;
+}
+
+/** Whether a subgroup's block is what one part of the statistics covers. */
+export function takesStatistics(tile: MatrixTile): boolean {
+  return blocksOf(tile).down * side === rowsPerPart;
 }
 
 interface Part {
@@ -193,7 +201,7 @@ export function matrixEnables(matrices: Matrices): string {
 
 /** The whole entry point. */
 export function matrixGemm(gemm: MatrixGemm): string {
-  const { tile, a, b, workgroups, matrices } = gemm;
+  const { tile, a, b, workgroups, matrices, statistics } = gemm;
   const { depth, doubleBuffer, subgroupColumns } = tile;
   const text = matrices === "native" ? nativeMatrices : emulatedMatrices;
   const threads = matrixThreads(tile);
@@ -241,8 +249,11 @@ export function matrixGemm(gemm: MatrixGemm): string {
     repeat(down, (m) => repeat(across, (n) => body(m, n), " "));
   const scratch = scratchStride(tile);
   const perRow = across * (side / 4);
+  const outgoing = (i: string) =>
+    `bitcast<vec4<f32>>(tiles[scratch + ${i} / ${perRow}u * ${scratch}u + ${i} % ${perRow}u])`;
   return wgsl`
 ${text.declarations}
+${statistics ? moments : ""}
 var<workgroup> tiles: array<vec4<u32>, ${memoryVectors(tile, a, b)}>;
 
 @compute @workgroup_size(${threads})${matrices === "native" ? ` @subgroup_size(${lanes})` : ""}
@@ -292,17 +303,41 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
     workgroupBarrier();
   }
   let scratch = subgroup * ${side * scratch}u;
+#if ${statistics !== undefined}
+  // A lane's results are all of one column: its vec4 lane % perRow.
+  var shift = vec4<f32>();
+  var sum = vec4<f32>();
+  var squares = vec4<f32>();
+#endif
   ${repeat(down, (m) => `{
     ${repeat(across, (n) => text.store(`c${m}_${n}`, `scratch + ${(n * side) / 4}u`, scratch))}
     workgroupBarrier();
+    ${statistics && m === 0 ? `shift = ${outgoing("lane")};` : ""}
     for (var i = lane; i < ${side * perRow}u; i += ${lanes}u) {
-      let result = bitcast<vec4<f32>>(tiles[scratch + i / ${perRow}u * ${scratch}u + i % ${perRow}u]);
+      let result = ${outgoing("i")};
       let result_row = tile_row0 + block_row + ${m * side}u + i / ${perRow}u;
       let result_column4 = (tile_column0 + block_column) / 4u + i % ${perRow}u;
       ${gemm.store}
+      ${statistics ? `let d = result - shift; sum += d; squares = fma(d, d, squares);` : ""}
     }
     workgroupBarrier();
   }`)}
+#if ${statistics !== undefined}
+  let n = ${(rowsPerPart * perRow) / lanes}.0;
+  tiles[scratch + 2u * lane] = bitcast<vec4<u32>>(shift + sum / n);
+  tiles[scratch + 2u * lane + 1u] = bitcast<vec4<u32>>(max(squares - sum * (sum / n), vec4<f32>()));
+  workgroupBarrier();
+  let statistics_column4 = (tile_column0 + block_column) / 4u + lane;
+  if (lane < ${perRow}u && statistics_column4 < ${statistics?.columns4 ?? 0}u) {
+    var all = Moments();
+    for (var other = lane; other < ${lanes}u; other += ${perRow}u) {
+      all = merge(all, Moments(n, bitcast<vec4<f32>>(tiles[scratch + 2u * other]), bitcast<vec4<f32>>(tiles[scratch + 2u * other + 1u])));
+    }
+    let at = (tile_row0 + block_row) / ${rowsPerPart}u * ${2 * (statistics?.columns4 ?? 0)}u + statistics_column4;
+    parts[at] = all.mean;
+    parts[at + ${statistics?.columns4 ?? 0}u] = all.m2;
+  }
+#endif
 }`; // prettier-ignore
 }
 

@@ -11,6 +11,7 @@ import {
 import {
   conv2dGather,
   conv2dGatherGrid,
+  gatherTakesStatistics,
   type GatherOptions,
 } from "../../../shaders/conv2d-gather.wgsl.js";
 import { elementwiseGrid } from "../../../shaders/common.js";
@@ -37,6 +38,7 @@ import {
   gradWeightCandidates,
   gradWeightVariant,
 } from "./conv2d-variants.js";
+import { statisticsDispatch } from "./batch-statistics.js";
 import { bind, over } from "./elementwise.js";
 import { reluGrad } from "./relu.js";
 import { variantName } from "./variant-names.js";
@@ -46,6 +48,8 @@ export interface Conv2dAttributes {
   readonly padding: number;
   /** ReLU on the result; set by fusion. */
   readonly relu?: boolean;
+  /** Set by fusion: output 1 are statistics of the result in parts, for the batch norm behind. */
+  readonly statistics?: boolean;
 }
 
 function outputSize(
@@ -76,21 +80,24 @@ function areHalves(inputs: readonly Tensor[]): boolean {
   return inputs.slice(0, 2).every(({ type }) => type === "f16");
 }
 
-function gatherDispatch(
+function gatherDispatches(
   target: KernelTarget,
   label: string,
   gather: Omit<GatherOptions, "variant">,
   inputs: readonly Tensor[],
   output: Tensor,
-): Dispatch {
+  parts?: Tensor,
+): Dispatch[] {
   const problem = { ...gather, half: areHalves(inputs) };
   const variant = gatherVariant(target, problem);
-  const options: GatherOptions = { ...gather, variant };
-  const bindings = bind(inputs, [output]);
+  const plain: GatherOptions = { ...gather, variant };
+  const together = parts && gatherTakesStatistics(plain);
+  const options = together ? { ...plain, statistics: true } : plain;
+  const bindings = bind(inputs, together ? [output, parts] : [output]);
   const { addend, mask } = options.epilogue;
   // The epilogue reads addend and mask where it writes; they come last of the inputs.
   const count = Number(addend ?? false) + Number(mask ?? false);
-  return {
+  const convolution: Dispatch = {
     label,
     choice: {
       problem: convKey(problem),
@@ -102,9 +109,12 @@ function gatherDispatch(
     workgroups: conv2dGatherGrid(options),
     flops: convFlops(options.geometry),
   };
+  return parts && !together
+    ? [convolution, statisticsDispatch(target, output, parts)]
+    : [convolution];
 }
 
-/** Inputs: x, weights, bias?. Output: y. */
+/** Inputs: x, weights, bias?. Outputs: y and, where it takes statistics, their parts. */
 export const conv2d: OpDefinition<Conv2dAttributes> = {
   name: "conv2d",
   infer([x, weights, bias], attributes) {
@@ -138,7 +148,8 @@ export const conv2d: OpDefinition<Conv2dAttributes> = {
       epilogue: { bias: bias !== undefined, relu: attributes.relu ?? false },
     } as const;
     const label = "conv2d forward";
-    emit(gatherDispatch(target, label, problem, inputs, outputs[0]!));
+    const [y, parts] = outputs as [Tensor, Tensor?];
+    gatherDispatches(target, label, problem, inputs, y, parts).forEach(emit);
   },
   variants({ inputs, attributes }, target) {
     const [x, weights] = inputs;
@@ -200,7 +211,7 @@ export const conv2dGradInput: OpDefinition<GradInputAttributes> = {
       },
     } as const;
     const label = "conv2d input gradient";
-    emit(gatherDispatch(target, label, problem, inputs, outputs[0]!));
+    gatherDispatches(target, label, problem, inputs, outputs[0]!).forEach(emit);
   },
   variants({ inputs, attributes }, target) {
     const geometry = simplify(
