@@ -32,6 +32,12 @@ export interface TrainingOptions {
   readonly labelSmoothing?: number;
   /** Computes batch norm's outputs again in the backward pass instead of keeping them: about half the memory, the same bits. */
   readonly recompute?: boolean;
+  /**
+   * Batch norm normalises with its running statistics and leaves them as they are (`bn.eval()` in a PyTorch training loop);
+   * its weight and bias are still trained. No image then sees the others of its batch, so that micro-batches add up to the
+   * very step of the whole batch.
+   */
+  readonly frozenBatchNorm?: boolean;
 }
 
 /** The sizes of a batch's micro-batches: as many whole ones as fit, and the rest. */
@@ -55,10 +61,11 @@ function traceModel(
   store: ParameterStore,
   training: boolean,
   samples: number,
-  { model, source }: Pick<TrainingOptions, "model" | "source">,
+  { model, source, frozenBatchNorm }: TrainingOptions,
 ): Batch & { readonly logits: Tensor } {
   const batch = traceBatch(graph, samples, source);
-  const logits = model(new Network(graph, store, training, batch), batch.x);
+  const net = new Network(graph, store, training, batch, frozenBatchNorm);
+  const logits = model(net, batch.x);
   checkLogits(logits, samples);
   return { ...batch, logits };
 }

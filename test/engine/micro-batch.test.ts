@@ -10,6 +10,7 @@ import type { Model } from "../../src/engine/network.js";
 import { RandomStream } from "../../src/engine/random.js";
 import { Session, type SessionOptions } from "../../src/engine/session.js";
 import { lenet } from "../../src/models/lenet.js";
+import { buildModel } from "../../src/models/registry.js";
 import { readRecords } from "../models/golden.js";
 import { testDevice } from "./harness.js";
 
@@ -83,6 +84,23 @@ function distance(
     });
   }
   return worst;
+}
+
+/** Running means of ±0.1 and variances of 0.5 to 1.5: what an untrained net's, 0 and 1, would not tell apart. */
+function someStatistics({ store }: Session): Map<string, Float32Array> {
+  const stream = new RandomStream(7, 99);
+  return new Map(
+    store.specs
+      .filter(({ role }) => role === "state")
+      .map(({ name, torchShape }) => [
+        name,
+        Float32Array.from({ length: torchShape[0]! }, () =>
+          name.endsWith("mean")
+            ? 0.2 * stream.float() - 0.1
+            : 0.5 + stream.float(),
+        ),
+      ]),
+  );
 }
 
 describe("a step in micro-batches", () => {
@@ -172,6 +190,44 @@ describe("a step in micro-batches", () => {
     const inParts = await statistics(3, [8]);
     expect(inParts).toEqual(await statistics(3, [3, 3, 2]));
     expect(inParts).not.toEqual(await statistics(8, [8]));
+  });
+
+  it("equals the step over the whole batch of a residual net whose batch norm is frozen", async () => {
+    const train = (options: Partial<SessionOptions>) =>
+      withSession(
+        { model: buildModel("resnet8", 10, { width: 0.5 }), ...options },
+        async (session) => {
+          session.store.write(device, someStatistics(session));
+          const before = await session.store.read(device);
+          const result = await trainEpoch(session);
+          const stayed = [...before.keys()].filter(
+            (name) =>
+              name.includes("running") &&
+              before.get(name)!.every((v, i) => v === result.weights.get(name)![i]), // prettier-ignore
+          );
+          return { ...result, stayed: stayed.length };
+        },
+      );
+    const frozenBatchNorm = true;
+    const whole = await train({ frozenBatchNorm });
+    const parts = await train({ frozenBatchNorm, microBatch: 3 });
+    // Nine batch norms' means and variances.
+    expect([whole.stayed, parts.stayed]).toEqual([18, 18]);
+    expect(parts.steps[0]!.logits).toEqual(whole.steps[0]!.logits);
+    // A gradient is a sum over at most 8 · 32² pixels in another order.
+    expect(
+      distance(parts.steps[0]!.gradients, whole.steps[0]!.gradients),
+    ).toBeLessThan(5e-6);
+    parts.steps.forEach(({ loss }, i) => {
+      expect(Math.abs(loss - whole.steps[i]!.loss)).toBeLessThan(2e-6);
+    });
+    expect(distance(parts.weights, whole.weights)).toBeLessThan(5e-6);
+    // What is frozen matters: with batch statistics the parts are another step, and the statistics move.
+    const thawed = await train({ microBatch: 3 });
+    expect(thawed.stayed).toBe(0);
+    expect(
+      distance(thawed.steps[0]!.gradients, whole.steps[0]!.gradients),
+    ).toBeGreaterThan(0.1);
   });
 
   it("refuses a micro-batch of nothing", async () => {

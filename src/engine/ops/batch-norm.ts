@@ -10,7 +10,12 @@ import {
   type RowChunks,
 } from "../../../shaders/batch-norm.wgsl.js";
 import { ShapeError } from "../errors.js";
-import type { Dispatch, KernelTarget, OpDefinition } from "../graph.js";
+import type {
+  Dispatch,
+  KernelTarget,
+  Lowering,
+  OpDefinition,
+} from "../graph.js";
 import { pad4, type Tensor } from "../tensor.js";
 import { bind, over, sameShapeOutput, vectorsOf } from "./elementwise.js";
 import { reluGrad } from "./relu.js";
@@ -21,6 +26,8 @@ const momentum = 0.1;
 export interface BatchNormAttributes {
   /** Batch statistics (and a running update), or the running ones. */
   readonly training: boolean;
+  /** In training: the running statistics are constants, used and left as they are (PyTorch's eval mode under autograd). */
+  readonly frozen?: boolean;
   /** Set by fusion: input 5 is added before the ReLU. */
   readonly residual?: boolean;
   readonly relu?: boolean;
@@ -71,17 +78,57 @@ function applyDispatch(
   };
 }
 
+/** The batch's (mean, 1/σ), and the running statistics moved by them. */
+function emitStatistics(
+  x: Tensor,
+  statistics: Tensor,
+  running: readonly Tensor[],
+  { target, emit, scratch }: Lowering,
+): void {
+  const chunks = rowChunks(target, x);
+  const partials = scratch(
+    "batchNorm partials",
+    chunkCount(chunks) * chunks.columns4 * 8,
+  );
+  emit({
+    label: "batch norm statistics",
+    wgsl: shaders.batchNormStatistics(chunks),
+    bindings: bind([x], [partials]),
+    workgroups: elementwiseGrid(chunkCount(chunks) * chunks.columns4),
+  });
+  emit({
+    label: "batch norm merge",
+    wgsl: shaders.batchNormMerge({ chunks, epsilon, momentum }),
+    bindings: bind([partials], [statistics, ...running]),
+    workgroups: [chunks.columns4, 1, 1],
+  });
+}
+
+/** (mean, 1/σ) of the running statistics. */
+function frozenStatistics(
+  running: readonly Tensor[],
+  statistics: Tensor,
+): Dispatch {
+  const columns4 = statistics.shape[3] / 4;
+  return {
+    label: "batch norm frozen statistics",
+    wgsl: shaders.batchNormFrozenStatistics(columns4, epsilon),
+    bindings: bind(running, [statistics]),
+    workgroups: elementwiseGrid(columns4),
+  };
+}
+
 /** Inputs: x, gamma, beta, running mean, running variance, residual?. Outputs: y and, in training, (mean, 1/σ). */
 export const batchNorm: OpDefinition<BatchNormAttributes> = {
   name: "batchNorm",
-  infer([x, gamma, beta, , , residual], { training }) {
+  infer([x, gamma, beta, , , residual], { training, frozen }) {
     const [n, h, w, channels] = x!.shape;
     if (gamma!.shape[3] !== channels || beta!.shape[3] !== channels) {
       throw new ShapeError(
         `batchNorm: ${channels} channels, but gamma has ${gamma!.shape[3]}`,
       );
     }
-    if (training && n * h * w < 2) {
+    if (training && !frozen && n * h * w < 2) {
       throw new ShapeError(
         "batchNorm: needs more than one value per channel when training (PyTorch refuses this too)",
       );
@@ -98,7 +145,7 @@ export const batchNorm: OpDefinition<BatchNormAttributes> = {
         ]
       : [y!];
   },
-  lower({ inputs, outputs, attributes }, { target, emit, scratch }) {
+  lower({ inputs, outputs, attributes }, lowering) {
     const [x, gamma, beta, runningMean, runningVariance, residual] = inputs as [
       Tensor,
       Tensor,
@@ -108,29 +155,14 @@ export const batchNorm: OpDefinition<BatchNormAttributes> = {
       Tensor?,
     ];
     const [y, statistics] = outputs as [Tensor, Tensor?];
-    const chunks = rowChunks(target, x);
-    if (statistics) {
-      const partials = scratch(
-        "batchNorm partials",
-        chunkCount(chunks) * chunks.columns4 * 8,
-      );
-      emit({
-        label: "batch norm statistics",
-        wgsl: shaders.batchNormStatistics(chunks),
-        bindings: bind([x], [partials]),
-        workgroups: elementwiseGrid(chunkCount(chunks) * chunks.columns4),
-      });
-      emit({
-        label: "batch norm merge",
-        wgsl: shaders.batchNormMerge({ chunks, epsilon, momentum }),
-        bindings: bind([partials], [statistics, runningMean, runningVariance]),
-        workgroups: [chunks.columns4, 1, 1],
-      });
-    }
-    emit(
+    const running = [runningMean, runningVariance] as const;
+    if (statistics && attributes.frozen)
+      lowering.emit(frozenStatistics(running, statistics));
+    else if (statistics) emitStatistics(x, statistics, running, lowering);
+    lowering.emit(
       applyDispatch(
         [x, gamma, beta],
-        statistics ? [statistics] : [runningMean, runningVariance],
+        statistics ? [statistics] : running,
         residual,
         y,
         attributes.relu ?? false,
@@ -160,7 +192,7 @@ export const batchNorm: OpDefinition<BatchNormAttributes> = {
     const [dx, dgamma, dbeta] = graph.add(
       batchNormGrad,
       [dz, x, gamma, statistics, beta],
-      {},
+      { frozen: attributes.frozen ?? false },
     );
     return [dx, dgamma, dbeta, undefined, undefined, residual ? dz : undefined];
   },
@@ -191,14 +223,14 @@ const batchNormAgain: OpDefinition<BatchNormAttributes> = {
 };
 
 /** Inputs: dy, x, gamma, statistics, beta (for its shape). Outputs: dx, dgamma, dbeta. */
-const batchNormGrad: OpDefinition<object> = {
+const batchNormGrad: OpDefinition<{ readonly frozen: boolean }> = {
   name: "batchNormGrad",
   infer: ([dy, , gamma, , beta]) => [
     { label: "batchNorm dx", shape: dy!.shape, layout: "nhwc" },
     { label: "dgamma", shape: gamma!.shape, layout: "vector" },
     { label: "dbeta", shape: beta!.shape, layout: "vector" },
   ],
-  lower({ inputs, outputs }, { target, emit, scratch }) {
+  lower({ inputs, outputs, attributes }, { target, emit, scratch }) {
     const [dy, x, gamma, statistics] = inputs as [
       Tensor,
       Tensor,
@@ -223,12 +255,17 @@ const batchNormGrad: OpDefinition<object> = {
       bindings: bind([partials], [dbeta, dgamma]),
       workgroups: [chunks.columns4, 1, 1],
     });
-    const bindings = bind([dy, x, gamma, statistics, dbeta, dgamma], [dx]);
+    const { frozen } = attributes;
+    const bindings = frozen
+      ? bind([dy, gamma, statistics], [dx])
+      : bind([dy, x, gamma, statistics, dbeta, dgamma], [dx]);
     emit({
       label: "batch norm gradient apply",
-      wgsl: backwardShaders.batchNormGradApply(chunks),
+      wgsl: frozen
+        ? backwardShaders.batchNormFrozenGradApply(chunks)
+        : backwardShaders.batchNormGradApply(chunks),
       bindings,
-      inPlace: over(bindings, 0, 1),
+      inPlace: over(bindings, ...(frozen ? [0] : [0, 1])),
       workgroups: elementwiseGrid(vectorsOf(dx)),
     });
   },
