@@ -87,7 +87,10 @@ ${elementwiseMain(rows * columns4)}
 }
 
 /** Bindings: 0 dy, 1 gamma, 2 statistics, 3 dx. Dispatch: elementwiseGrid(vectors). */
-export function batchNormFrozenGradApply({ rows, columns4 }: RowChunks): string {
+export function batchNormFrozenGradApply({
+  rows,
+  columns4,
+}: RowChunks): string {
   return `${["dy", "gamma", "statistics"].map((name, i) => storage(i, "read", name)).join("\n")}
 ${storage(3, "read_write", "dx")}
 ${elementwiseMain(rows * columns4)}

@@ -143,11 +143,15 @@ describe.each(families)("batchNorm ($name)", (target) => {
     const x = map(made.x, (v) => Math.fround(100 + Math.sqrt(3) * v));
     const { y, statistics } = batchNormTrain(x, made);
     const dy = random(shape, 7);
-    const run = await runGraph(asInputs({ ...made, x }), chain(training, false), {
-      upstream: dy,
-      target,
-      keepInputs: true,
-    });
+    const run = await runGraph(
+      asInputs({ ...made, x }),
+      chain(training, false),
+      {
+        upstream: dy,
+        target,
+        keepInputs: true,
+      },
+    );
     const worst = (actual: Ref | undefined, expected: Ref): number =>
       expected.data.reduce(
         (most, v, i) => Math.max(most, Math.abs(actual!.data[i]! - v)),
@@ -249,9 +253,9 @@ describe("batchNorm's shape rule", () => {
   it("refuses parameters of another channel count and a gradient in evaluation", async () => {
     const made = makeInputs([2, 2, 2, 3], false);
     const wrong = { ...made, gamma: random([4], 1) };
-    await expect(runGraph(asInputs(wrong), chain(training, false))).rejects.toThrow(
-      /3 channels, but gamma has 4/,
-    );
+    await expect(
+      runGraph(asInputs(wrong), chain(training, false)),
+    ).rejects.toThrow(/3 channels, but gamma has 4/);
     await expect(
       runGraph(asInputs(made), chain(evaluation, false), { upstream: made.x }),
     ).rejects.toThrow(/needs batch statistics/);
