@@ -48,28 +48,28 @@ F32_RUNS = (
 # other side of 0, f32 runs part, and in a deep net the distance then grows up to tenfold a step, until nothing can be
 # compared. So residual branches are damped (weights of the batch norm before the addition) as they are in trained nets,
 # batch norms before a ReLU have a bias in some deep nets (fewer inputs near 0), deep nets see few images at small rates,
-# and the seeds are the best of those tried. GoogLeNet escapes none of it: without shortcuts rounding grows from its
-# third step on at any rate, so its first steps say most.
+# and the seeds are those at which PyTorch's own f32 runs part least (README.md). GoogLeNet escapes none of it: without
+# shortcuts rounding grows from its third step on at any rate, so its first steps say most.
 CASES = {
     "lenet": {"model": "lenet", "width": 1, "lr": 0.02, "batch": 16, "seed": 0},
     "shallow": {"model": "shallow", "width": 0.25, "lr": 0.05, "batch": 16, "seed": 3},
     "resnet8": {"model": "resnet8", "width": 1, "lr": 0.05, "batch": 16, "seed": 3, "damping": 0.2},
-    "resnet18": {"model": "resnet18", "width": 1 / 16, "lr": 0.05, "batch": 4, "seed": 2, "damping": 0.2},
+    "resnet18": {"model": "resnet18", "width": 1 / 16, "lr": 0.05, "batch": 4, "seed": 9, "damping": 0.2},
     "resnet18-imagenet": {
-        "model": "resnet18", "width": 1 / 16, "stem": "imagenet", "lr": 0.05, "batch": 16, "seed": 3, "damping": 0.2,
+        "model": "resnet18", "width": 1 / 16, "stem": "imagenet", "lr": 0.05, "batch": 16, "seed": 9, "damping": 0.2,
     },
     "resnet34": {"model": "resnet34", "width": 1 / 32, "lr": 0.02, "batch": 4, "seed": 0, "damping": 0.1},
     "resnet50": {
-        "model": "resnet50", "width": 1 / 32, "lr": 0.01, "batch": 4, "seed": 2, "damping": 0.05, "bn_bias": 2,
+        "model": "resnet50", "width": 1 / 32, "lr": 0.01, "batch": 4, "seed": 5, "damping": 0.05, "bn_bias": 2,
     },
     "resnet50-imagenet": {
-        "model": "resnet50", "width": 1 / 32, "stem": "imagenet", "lr": 0.005, "batch": 16, "seed": 3, "damping": 0.05,
+        "model": "resnet50", "width": 1 / 32, "stem": "imagenet", "lr": 0.005, "batch": 16, "seed": 9, "damping": 0.05,
     },
     "resnet101": {
-        "model": "resnet101", "width": 1 / 64, "lr": 0.005, "batch": 4, "seed": 1, "damping": 0.05, "bn_bias": 2,
+        "model": "resnet101", "width": 1 / 64, "lr": 0.005, "batch": 4, "seed": 6, "damping": 0.05, "bn_bias": 2,
     },
     "resnet152": {
-        "model": "resnet152", "width": 1 / 64, "lr": 0.005, "batch": 4, "seed": 1, "damping": 0.05, "bn_bias": 2,
+        "model": "resnet152", "width": 1 / 64, "lr": 0.005, "batch": 4, "seed": 6, "damping": 0.05, "bn_bias": 2,
     },
     "unresnet18": {"model": "unresnet18", "width": 1 / 16, "lr": 0.02, "batch": 4, "seed": 0, "bn_bias": 2},
     "googlenet": {"model": "googlenet", "width": 1 / 16, "lr": 0.00001, "batch": 4, "seed": 0},
