@@ -1,6 +1,7 @@
 /**
  * Batch normalisation backward, in two passes over dy and x: channel sums of dy and dy·x̂, then
  * dx = γ/σ · (dy − Σdy/m − x̂·Σ(dy·x̂)/m), with x̂ = (x − mean)/σ and m rows (Ioffe & Szegedy 2015, in PyTorch's form).
+ * Where mean and σ are constants (frozen), dx = γ/σ · dy.
  */
 import { wgsl } from "wgsl-preprocessor/wgsl-preprocessor.js";
 import {
@@ -85,5 +86,22 @@ ${streamMain({
   prologue: `let mean = statistics[c]; let invstd = statistics[c + ${columns4}u]; let factor = gamma[c] * invstd;
   let sum = dbeta[c]; let product = dgamma[c];`,
   value: `factor * (dy_value - (sum + (x_value - mean) * invstd * product) / ${rows}.0)`,
+})}`;
+}
+
+/** Bindings: 0 dy, 1 gamma, 2 statistics, 3 dx. Dispatch: elementwiseGrid(vectors). */
+export function batchNormFrozenGradApply({
+  rows,
+  columns4,
+}: RowChunks): string {
+  return `${["dy", "gamma", "statistics"].map((name, i) => storage(i, "read", name)).join("\n")}
+${storage(3, "read_write", "dx")}
+${streamMain({
+  vectors: rows * columns4,
+  inputs: ["dy"],
+  output: "dx",
+  columns4,
+  prologue: `let factor = gamma[c] * statistics[c + ${columns4}u];`,
+  value: "factor * dy_value",
 })}`;
 }

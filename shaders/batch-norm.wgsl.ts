@@ -132,6 +132,23 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
 }`;
 }
 
+/**
+ * The running statistics in the form of a batch's, (mean, 1/σ). Bindings: 0 running mean, 1 running variance,
+ * 2 statistics. Dispatch: elementwiseGrid(C/4).
+ */
+export function batchNormFrozenStatistics(
+  columns4: number,
+  epsilon: number,
+): string {
+  return `${storage(0, "read", "running_mean")}
+${storage(1, "read", "running_variance")}
+${storage(2, "read_write", "statistics")}
+${elementwiseMain(columns4)}
+  statistics[i] = running_mean[i];
+  statistics[i + ${columns4}u] = 1.0 / sqrt(running_variance[i] + ${epsilon});
+}`;
+}
+
 export interface BatchNormApplyOptions {
   /** vec4s in x, and in one row of channels. */
   readonly vectors: number;

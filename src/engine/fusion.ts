@@ -153,7 +153,8 @@ const maskIntoGradInput: Rewrite = (node, view) => {
 const statisticsIntoConv: Rewrite = (node, { graph }) => {
   if (node.op !== batchNorm) return false;
   const attributes = node.attributes as BatchNormAttributes;
-  if (!attributes.training || attributes.parts) return false;
+  if (!attributes.training || attributes.frozen || attributes.parts)
+    return false;
   const x = node.inputs[0]!;
   const producer = graph.nodes.find(({ outputs }) => outputs[0] === x);
   if (producer?.op !== conv2d || producer.outputs.length > 1) return false;

@@ -42,6 +42,8 @@ export class Network {
     readonly training: boolean,
     /** Sample ids and the step uniform: what dropout's mask depends on. */
     private readonly context: { readonly ids: Tensor; readonly step: Tensor },
+    /** Batch norm in training normalises with its running statistics and leaves them as they are. */
+    private readonly frozenBatchNorm = false,
   ) {}
 
   #parameter(spec: ParameterSpec): Tensor {
@@ -156,7 +158,10 @@ export class Network {
       vector("running_mean", 0, "state"),
       vector("running_var", 1, "state"),
     ];
-    return this.graph.add(batchNorm, inputs, { training: this.training })[0]!;
+    return this.graph.add(batchNorm, inputs, {
+      training: this.training,
+      frozen: this.frozenBatchNorm,
+    })[0]!;
   }
 
   relu(x: Tensor): Tensor {

@@ -46,7 +46,7 @@ export interface SessionOptions extends TrainingOptions {
   readonly batch: number;
   /**
    * Images that are on the device at once (default: the batch). A step then runs over micro-batches of this size, the last
-   * one maybe smaller, and adds up their gradients before its one update. Batch norm sees each micro-batch by itself.
+   * one maybe smaller, and adds up their gradients before its one update. Batch norm sees each micro-batch by itself, unless it is frozen.
    */
   readonly microBatch?: number;
   /** Seeds the initial weights, dropout and augmentation. */

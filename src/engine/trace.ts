@@ -37,6 +37,12 @@ export interface TrainingOptions {
   readonly recompute?: boolean;
   /** Default `f32`. */
   readonly precision?: Precision;
+  /**
+   * Batch norm normalises with its running statistics and leaves them as they are (`bn.eval()` in a PyTorch training loop);
+   * its weight and bias are still trained. No image then sees the others of its batch, so that micro-batches add up to the
+   * very step of the whole batch.
+   */
+  readonly frozenBatchNorm?: boolean;
 }
 
 /** The sizes of a batch's micro-batches: as many whole ones as fit, and the rest. */
@@ -60,10 +66,11 @@ function traceModel(
   store: ParameterStore,
   training: boolean,
   samples: number,
-  { model, source }: Pick<TrainingOptions, "model" | "source">,
+  { model, source, frozenBatchNorm }: TrainingOptions,
 ): Batch & { readonly logits: Tensor } {
   const batch = traceBatch(graph, samples, source);
-  const logits = model(new Network(graph, store, training, batch), batch.x);
+  const net = new Network(graph, store, training, batch, frozenBatchNorm);
+  const logits = model(net, batch.x);
   checkLogits(logits, samples);
   return { ...batch, logits };
 }

@@ -5,7 +5,7 @@ import { floatToHalf, halfToFloat } from "../../src/engine/float16.js";
 import { fuseBackward, fuseForward } from "../../src/engine/fusion.js";
 import { Graph, type KernelTarget } from "../../src/engine/graph.js";
 import { ParameterStore } from "../../src/engine/parameters.js";
-import { BufferPool, Plan } from "../../src/engine/plan.js";
+import { BufferPool, lower, Plan } from "../../src/engine/plan.js";
 import { storeHalves } from "../../src/engine/precision.js";
 import { recomputeActivations } from "../../src/engine/recompute.js";
 import { RandomStream } from "../../src/engine/random.js";
@@ -169,6 +169,8 @@ export class Compiled {
     readonly outputs: readonly Tensor[],
     /** In the order of the inputs; undefined where none was asked for. */
     readonly gradients: readonly (Tensor | undefined)[],
+    /** Labels of the dispatches whose output lies over an input. */
+    readonly inPlace: readonly string[],
   ) {}
 
   static async make(
@@ -238,6 +240,10 @@ export class Compiled {
       inPlace: options.inPlace ?? true,
       ...(options.target && { target: options.target }),
     });
+    const apart = lower(graph, options.target ?? device.target);
+    const inPlace = plan.dispatches.flatMap(({ label, bindings }, i) =>
+      bindings.length < apart[i]!.bindings.length ? [label] : [],
+    );
     return new Compiled(
       device,
       plan,
@@ -246,6 +252,7 @@ export class Compiled {
       tensors,
       outputs,
       gradients,
+      inPlace,
     );
   }
 

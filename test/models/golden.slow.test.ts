@@ -3,12 +3,15 @@ import { describe } from "vitest";
 import { targets, testDevice } from "../engine/harness.js";
 import { testAgainstPyTorch } from "./against-pytorch.js";
 
-const { target } = await testDevice();
+const device = await testDevice();
+const { target } = device;
 
 describe("deep models against PyTorch", () => {
   for (const name of [
+    "resnet18",
     "resnet18-imagenet",
     "resnet34",
+    "resnet50",
     "resnet50-imagenet",
     "resnet101",
     "resnet152",
@@ -16,17 +19,13 @@ describe("deep models against PyTorch", () => {
     "googlenet",
   ])
     testAgainstPyTorch(name, { name: "native", ...target });
-
-  // Ten steps of these two leave the bound of 3e-4: 5.5e-4 of one bias's largest, 6.0e-4 of the last loss.
-  for (const name of ["resnet18", "resnet50"])
-    testAgainstPyTorch(
-      name,
-      { name: "native", ...target },
-      { firstStepOnly: true },
-    );
 });
 
 describe.each(await targets())("models against PyTorch ($name)", (family) => {
+  // A software adapter compiles a tiled kernel for seconds, and ten steps need twice as many: one model takes them all.
+  const { isSoftware } = device;
   for (const name of ["lenet", "shallow", "resnet8"])
-    testAgainstPyTorch(name, family, { firstStepOnly: true });
+    testAgainstPyTorch(name, family, {
+      firstStepOnly: isSoftware && family.family === "tiled" && name !== "shallow", // prettier-ignore
+    });
 });

@@ -8,7 +8,7 @@
  *   dz = dy where y > 0, else 0 (with ReLU; else dy),  dResidual = dz,  dbeta = Σdz,  dgamma = Σ dz·xhat
  *   dx = gamma·invStd·(dz − dbeta/n − xhat·dgamma/n)
  *
- * In eval mode mean and variance are the running ones. Source: Ioffe and Szegedy, "Batch normalization", ICML 2015;
+ * In eval mode mean and variance are the running ones; they are constants, so dx = gamma·invStd·dz. Source: Ioffe and Szegedy, "Batch normalization", ICML 2015;
  * torch.nn.BatchNorm2d (eps 1e-5, momentum 0.1).
  *
  * Magnitudes follow an evaluation that may take the variance in one pass, Σx²/n − mean², so that of the variance is
@@ -128,28 +128,31 @@ export function batchNormTrain(
   return { y: apply(x, statistics, options), statistics };
 }
 
+/** Running mean and (unbiased) variance `[C]` as statistics: of one value a channel, for they are no sums. */
+export function givenStatistics(
+  running: { mean: Ref; variance: Ref },
+  eps = BN_EPS,
+): BatchStatistics {
+  const given = (value: Ref): Sum => ({
+    value,
+    magnitude: map(value, Math.abs),
+    terms: 1,
+  });
+  return {
+    mean: given(running.mean),
+    variance: given(running.variance),
+    invStd: map(running.variance, (v) => 1 / Math.sqrt(v + eps)),
+    count: 1,
+  };
+}
+
 /** Eval mode: x `[N,H,W,C]`, running mean and (unbiased) variance `[C]` → y. */
 export function batchNormEval(
   x: Ref,
   running: { mean: Ref; variance: Ref },
   options: BatchNormOptions,
 ): Sum {
-  const eps = options.eps ?? BN_EPS;
-  const given = (value: Ref): Sum => ({
-    value,
-    magnitude: map(value, Math.abs),
-    terms: 1,
-  });
-  return apply(
-    x,
-    {
-      mean: given(running.mean),
-      variance: given(running.variance),
-      invStd: map(running.variance, (v) => 1 / Math.sqrt(v + eps)),
-      count: 1,
-    },
-    options,
-  );
+  return apply(x, givenStatistics(running, options.eps), options);
 }
 
 /** The running statistics after a batch. Like PyTorch, refuses one value per channel: it has no unbiased variance. */
@@ -178,21 +181,29 @@ export function updateRunning(
 }
 
 /**
- * Backward of training mode. `dy`, `x` and the forward output `y` are `[N,H,W,C]`; `y` is needed with ReLU alone, and
- * a test gives the y of the implementation under test, so that both mask the same elements.
+ * Backward of training mode, or of eval mode (`frozen`, with the statistics given). `dy`, `x` and the forward output `y` are
+ * `[N,H,W,C]`; `y` is needed with ReLU alone, and a test gives the y of the implementation under test, so that both mask the
+ * same elements.
  */
 export function batchNormBackward(
   dy: Ref,
   x: Ref,
   statistics: BatchStatistics,
-  { gamma, relu, y }: { gamma: Ref; relu?: boolean; y?: Ref },
+  {
+    gamma,
+    relu,
+    y,
+    frozen = false,
+  }: { gamma: Ref; relu?: boolean; y?: Ref; frozen?: boolean },
 ): { dx: Sum; dgamma: Sum; dbeta: Sum; dResidual: Ref } {
   sameShape(dy, x);
   if (relu === true && y === undefined) {
     throw new RangeError("the backward pass of ReLU needs the forward output");
   }
   const channels = x.shape.at(-1)!;
-  const n = statistics.count;
+  const n = x.data.length / channels;
+  /** The share of what dx takes from the sums over the channel. */
+  const share = frozen ? 0 : 1 / n;
   const { xhat, magnitude } = normalise(x, statistics);
   const dz = map(dy, (d, i) => (relu === true && !(y!.data[i]! > 0) ? 0 : d));
 
@@ -216,8 +227,8 @@ export function batchNormBackward(
         gamma.data[c]! *
         statistics.invStd.data[c]! *
         (d -
-          dbeta.value.data[c]! / n -
-          (xhat.data[i]! * dgamma.value.data[c]!) / n)
+          dbeta.value.data[c]! * share -
+          xhat.data[i]! * dgamma.value.data[c]! * share)
       );
     }),
     magnitude: map(dz, (d, i) => {
@@ -230,11 +241,11 @@ export function batchNormBackward(
         s *
         factor *
         (Math.abs(d) +
-          dbeta.magnitude.data[c]! / n +
-          (magnitude.data[i]! * dgamma.magnitude.data[c]!) / n)
+          dbeta.magnitude.data[c]! * share +
+          magnitude.data[i]! * dgamma.magnitude.data[c]! * share)
       );
     }),
-    terms: n,
+    terms: frozen ? 1 : n,
   };
   return { dx, dgamma, dbeta, dResidual: dz };
 }

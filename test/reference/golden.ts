@@ -37,6 +37,10 @@ interface BatchNormCase {
   dgamma: Stored;
   dbeta: Stored;
   dresidual: Stored | null;
+  /** Gradients in eval mode. */
+  frozenDx: Stored;
+  frozenDgamma: Stored;
+  frozenDbeta: Stored;
   /** Running statistics after the batch. */
   runningMean: Stored;
   runningVariance: Stored;

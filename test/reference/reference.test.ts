@@ -4,6 +4,7 @@ import {
   batchNormBackward,
   batchNormEval,
   batchNormTrain,
+  givenStatistics,
   updateRunning,
 } from "./batch-norm.js";
 import {
@@ -80,7 +81,17 @@ describe("batch norm", () => {
       ...(c.residual && { residual: load(c.residual) }),
     };
     const running = { mean: load(c.mean), variance: load(c.variance) };
-    expectSum(batchNormEval(x, running, options), c.evaluated);
+    const evaluated = batchNormEval(x, running, options);
+    expectSum(evaluated, c.evaluated);
+    const frozen = batchNormBackward(dy, x, givenStatistics(running), {
+      gamma,
+      relu: c.relu,
+      y: evaluated.value,
+      frozen: true,
+    });
+    expectSum(frozen.dx, c.frozenDx);
+    expectSum(frozen.dgamma, c.frozenDgamma);
+    expectSum(frozen.dbeta, c.frozenDbeta);
 
     const { y, statistics } = batchNormTrain(x, options);
     expectSum(y, c.y);

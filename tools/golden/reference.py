@@ -72,19 +72,21 @@ def batch_norm_case(n, h, w, c, residual, relu, offset=0.0):
     mean, variance = randoms(c), randoms(c).abs() + 0.5
     running_mean, running_variance = mean.clone(), variance.clone()
 
-    def forward(training):
-        z = F.batch_norm(x, running_mean, running_variance, gamma, beta, training, 0.1, 1e-5)
+    def forward(running, training):
+        z = F.batch_norm(x, *running, gamma, beta, training, 0.1, 1e-5)
         z = z + r if residual else z
         return F.relu(z) if relu else z
 
-    evaluated = forward(False)
-    y = forward(True)
+    evaluated = forward((mean, variance), False)
+    y = forward((running_mean, running_variance), True)
     dy = randoms(*y.shape)
     y.backward(dy)
+    frozen = torch.autograd.grad(evaluated, (x, gamma, beta), dy)
     case = {"relu": relu, "x": nhwc(x), "gamma": array(gamma), "beta": array(beta), "dy": nhwc(dy)}
     case |= {"residual": nhwc(r) if residual else None, "mean": array(mean), "variance": array(variance)}
     case |= {"evaluated": nhwc(evaluated), "y": nhwc(y), "dx": nhwc(x.grad), "dgamma": array(gamma.grad)}
     case |= {"dbeta": array(beta.grad), "dresidual": nhwc(r.grad) if residual else None}
+    case |= {"frozenDx": nhwc(frozen[0]), "frozenDgamma": array(frozen[1]), "frozenDbeta": array(frozen[2])}
     return case | {"runningMean": array(running_mean), "runningVariance": array(running_variance)}
 
 

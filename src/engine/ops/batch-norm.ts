@@ -7,7 +7,7 @@ import * as backwardShaders from "../../../shaders/batch-norm-grad.wgsl.js";
 import * as shaders from "../../../shaders/batch-norm.wgsl.js";
 import { chunkCount } from "../../../shaders/batch-norm.wgsl.js";
 import { ShapeError } from "../errors.js";
-import type { Dispatch, OpDefinition } from "../graph.js";
+import type { Dispatch, KernelTarget, OpDefinition } from "../graph.js";
 import { pad4, type Tensor } from "../tensor.js";
 import {
   partWords,
@@ -23,6 +23,8 @@ const momentum = 0.1;
 export interface BatchNormAttributes {
   /** Batch statistics (and a running update), or the running ones. */
   readonly training: boolean;
+  /** In training: the running statistics are constants, used and left as they are (PyTorch's eval mode under autograd). */
+  readonly frozen?: boolean;
   /** Set by fusion: input 5 is added before the ReLU. */
   readonly residual?: boolean;
   readonly relu?: boolean;
@@ -59,10 +61,41 @@ function applyDispatch(
   };
 }
 
+/** The batch's (mean, 1/σ), from its statistics in parts, and the running statistics moved by them. */
+function mergeDispatch(
+  target: KernelTarget,
+  x: Tensor,
+  parts: Tensor,
+  statistics: Tensor,
+  running: readonly Tensor[],
+): Dispatch {
+  const chunks = rowChunks(target, x);
+  return {
+    label: "batch norm merge",
+    wgsl: shaders.batchNormMerge({ chunks, epsilon, momentum }),
+    bindings: bind([parts], [statistics, ...running]),
+    workgroups: [chunks.columns4, 1, 1],
+  };
+}
+
+/** (mean, 1/σ) of the running statistics. */
+function frozenStatistics(
+  running: readonly Tensor[],
+  statistics: Tensor,
+): Dispatch {
+  const columns4 = statistics.shape[3] / 4;
+  return {
+    label: "batch norm frozen statistics",
+    wgsl: shaders.batchNormFrozenStatistics(columns4, epsilon),
+    bindings: bind(running, [statistics]),
+    workgroups: elementwiseGrid(columns4),
+  };
+}
+
 /** Inputs: x, gamma, beta, running mean, running variance, residual?, parts?. Outputs: y and, in training, (mean, 1/σ). */
 export const batchNorm: OpDefinition<BatchNormAttributes> = {
   name: "batchNorm",
-  infer(inputs, { training, residual: added }) {
+  infer(inputs, { training, frozen, residual: added }) {
     const [x, gamma, beta] = inputs;
     const residual = added ? inputs[5] : undefined;
     const [n, h, w, channels] = x!.shape;
@@ -71,7 +104,7 @@ export const batchNorm: OpDefinition<BatchNormAttributes> = {
         `batchNorm: ${channels} channels, but gamma has ${gamma!.shape[3]}`,
       );
     }
-    if (training && n * h * w < 2) {
+    if (training && !frozen && n * h * w < 2) {
       throw new ShapeError(
         "batchNorm: needs more than one value per channel when training (PyTorch refuses this too)",
       );
@@ -98,23 +131,20 @@ export const batchNorm: OpDefinition<BatchNormAttributes> = {
     ];
     const residual = attributes.residual ? inputs[5] : undefined;
     const [y, statistics] = outputs as [Tensor, Tensor?];
-    const chunks = rowChunks(target, x);
-    if (statistics) {
-      const partials = attributes.parts
+    const running = [runningMean, runningVariance] as const;
+    if (statistics && attributes.frozen)
+      emit(frozenStatistics(running, statistics));
+    else if (statistics) {
+      const parts = attributes.parts
         ? inputs.at(-1)!
         : scratch("batchNorm partials", partWords(x));
-      if (!attributes.parts) emit(statisticsDispatch(target, x, partials));
-      emit({
-        label: "batch norm merge",
-        wgsl: shaders.batchNormMerge({ chunks, epsilon, momentum }),
-        bindings: bind([partials], [statistics, runningMean, runningVariance]),
-        workgroups: [chunks.columns4, 1, 1],
-      });
+      if (!attributes.parts) emit(statisticsDispatch(target, x, parts));
+      emit(mergeDispatch(target, x, parts, statistics, running));
     }
     emit(
       applyDispatch(
         [x, gamma, beta],
-        statistics ? [statistics] : [runningMean, runningVariance],
+        statistics ? [statistics] : running,
         residual,
         y,
         attributes.relu ?? false,
@@ -141,7 +171,7 @@ export const batchNorm: OpDefinition<BatchNormAttributes> = {
     const [dx, dgamma, dbeta] = graph.add(
       batchNormGrad,
       [dz, x, gamma, statistics, beta],
-      {},
+      { frozen: attributes.frozen ?? false },
     );
     return [
       dx,
@@ -179,14 +209,14 @@ const batchNormAgain: OpDefinition<BatchNormAttributes> = {
 };
 
 /** Inputs: dy, x, gamma, statistics, beta (for its shape). Outputs: dx, dgamma, dbeta. */
-const batchNormGrad: OpDefinition<object> = {
+const batchNormGrad: OpDefinition<{ readonly frozen: boolean }> = {
   name: "batchNormGrad",
   infer: ([dy, , gamma, , beta]) => [
     { label: "batchNorm dx", shape: dy!.shape, layout: "nhwc" },
     { label: "dgamma", shape: gamma!.shape, layout: "vector" },
     { label: "dbeta", shape: beta!.shape, layout: "vector" },
   ],
-  lower({ inputs, outputs }, { target, emit, scratch }) {
+  lower({ inputs, outputs, attributes }, { target, emit, scratch }) {
     const [dy, x, gamma, statistics] = inputs as [
       Tensor,
       Tensor,
@@ -208,12 +238,17 @@ const batchNormGrad: OpDefinition<object> = {
       bindings: bind([partials], [dbeta, dgamma]),
       workgroups: [chunks.columns4, 1, 1],
     });
-    const bindings = bind([dy, x, gamma, statistics, dbeta, dgamma], [dx]);
+    const { frozen } = attributes;
+    const bindings = frozen
+      ? bind([dy, gamma, statistics], [dx])
+      : bind([dy, x, gamma, statistics, dbeta, dgamma], [dx]);
     emit({
       label: "batch norm gradient apply",
-      wgsl: backwardShaders.batchNormGradApply(chunks),
+      wgsl: frozen
+        ? backwardShaders.batchNormFrozenGradApply(chunks)
+        : backwardShaders.batchNormGradApply(chunks),
       bindings,
-      inPlace: over(bindings, 0, 1),
+      inPlace: over(bindings, ...(frozen ? [0] : [0, 1])),
       workgroups: streamGrid(vectorsOf(dx)),
     });
   },

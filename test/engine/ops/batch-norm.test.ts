@@ -10,6 +10,7 @@ import {
   batchNormBackward,
   batchNormEval,
   batchNormTrain,
+  givenStatistics,
   updateRunning,
   type BatchStatistics,
 } from "../../reference/batch-norm.js";
@@ -48,13 +49,17 @@ function asInputs(made: ReturnType<typeof makeInputs>): Input[] {
   return inputs;
 }
 
+const training = { training: true };
+const frozen = { training: true, frozen: true };
+const evaluation = { training: false };
+
 /** relu?(batchNorm(x) + residual?), as a model writes it. */
 const chain =
-  (training: boolean, withRelu: boolean) =>
+  (mode: { training: boolean; frozen?: boolean }, withRelu: boolean) =>
   (graph: Graph, inputs: Tensor[]): Tensor[] => {
     const [residual] = inputs.slice(5);
     const parameters = inputs.slice(0, 5);
-    let y = graph.add(batchNorm, parameters, { training })[0]!;
+    let y = graph.add(batchNorm, parameters, mode)[0]!;
     // The residual comes first: fusion has to find batch norm on either side of the sum.
     if (residual) y = graph.apply(add, [residual, y], {});
     if (withRelu) y = graph.apply(relu, [y], {});
@@ -101,7 +106,7 @@ describe.each(families)("batchNorm ($name)", (target) => {
       const options = { ...made, relu: withRelu };
       const { y, statistics } = batchNormTrain(made.x, options);
       const dy = random(shape, 7);
-      const run = await runGraph(asInputs(made), chain(true, withRelu), {
+      const run = await runGraph(asInputs(made), chain(training, withRelu), {
         upstream: dy,
         target,
         fuse: true,
@@ -138,11 +143,15 @@ describe.each(families)("batchNorm ($name)", (target) => {
     const x = map(made.x, (v) => Math.fround(100 + Math.sqrt(3) * v));
     const { y, statistics } = batchNormTrain(x, made);
     const dy = random(shape, 7);
-    const run = await runGraph(asInputs({ ...made, x }), chain(true, false), {
-      upstream: dy,
-      target,
-      keepInputs: true,
-    });
+    const run = await runGraph(
+      asInputs({ ...made, x }),
+      chain(training, false),
+      {
+        upstream: dy,
+        target,
+        keepInputs: true,
+      },
+    );
     const worst = (actual: Ref | undefined, expected: Ref): number =>
       expected.data.reduce(
         (most, v, i) => Math.max(most, Math.abs(actual!.data[i]! - v)),
@@ -159,6 +168,52 @@ describe.each(families)("batchNorm ($name)", (target) => {
     expect(worst(run.gradients[1], dgamma.value) / sum).toBeLessThan(2e-5);
   });
 
+  it.each([
+    { shape: [1, 1, 1, 3], residual: false, withRelu: false },
+    { shape: [3, 19, 19, 3], residual: false, withRelu: true },
+    { shape: [2, 7, 5, 6], residual: true, withRelu: true },
+  ])(
+    "trains frozen on $shape, residual $residual, ReLU $withRelu",
+    async ({ shape, residual, withRelu }) => {
+      const made = makeInputs(shape, residual);
+      const y = batchNormEval(made.x, made.running, {
+        ...made,
+        relu: withRelu,
+      });
+      const dy = random(shape, 7);
+      const run = await runGraph(asInputs(made), chain(frozen, withRelu), {
+        upstream: dy,
+        target,
+        fuse: true,
+        keepInputs: true,
+      });
+      // As in evaluation below: six roundings where the reference counts one.
+      expect(factor(run.outputs[0], { ...y, terms: 6 })).toBeLessThan(1);
+      expect(run.inputsAfter[3]).toEqual(fourD(made.running.mean));
+      expect(run.inputsAfter[4]).toEqual(fourD(made.running.variance));
+      const expected = batchNormBackward(
+        dy,
+        made.x,
+        givenStatistics(made.running),
+        {
+          gamma: made.gamma,
+          relu: withRelu,
+          y: run.outputs[0]!,
+          frozen: true,
+        },
+      );
+      const { dx, dgamma, dbeta, dResidual } = expected;
+      expect(factor(run.gradients[0], { ...dx, terms: 6 })).toBeLessThan(1);
+      expect(
+        factor(run.gradients[1], { ...dgamma, terms: dgamma.terms + 6 }),
+      ).toBeLessThan(1);
+      expect(factor(run.gradients[2], dbeta)).toBeLessThan(1);
+      expect(run.gradients[5]?.data).toEqual(
+        residual ? dResidual.data : undefined,
+      );
+    },
+  );
+
   it.each([false, true])(
     "evaluates with the running statistics, residual and ReLU %s",
     async (on) => {
@@ -167,7 +222,7 @@ describe.each(families)("batchNorm ($name)", (target) => {
         ...made,
         relu: on,
       });
-      const run = await runGraph(asInputs(made), chain(false, on), {
+      const run = await runGraph(asInputs(made), chain(evaluation, on), {
         target,
         fuse: true,
         keepInputs: true,
@@ -186,21 +241,23 @@ const fourD = ({ data }: Ref): Ref => ref([1, 1, 1, data.length], data);
 describe("batchNorm's shape rule", () => {
   it("refuses a single value per channel in training, not in evaluation", async () => {
     const inputs = asInputs(makeInputs([1, 1, 1, 3], false));
-    await expect(runGraph(inputs, chain(true, false))).rejects.toThrow(
+    await expect(runGraph(inputs, chain(training, false))).rejects.toThrow(
       ShapeError,
     );
-    const run = await runGraph(inputs, chain(false, false));
-    expect(run.outputs[0]!.shape).toEqual([1, 1, 1, 3]);
+    for (const mode of [evaluation, frozen]) {
+      const run = await runGraph(inputs, chain(mode, false));
+      expect(run.outputs[0]!.shape).toEqual([1, 1, 1, 3]);
+    }
   });
 
   it("refuses parameters of another channel count and a gradient in evaluation", async () => {
     const made = makeInputs([2, 2, 2, 3], false);
     const wrong = { ...made, gamma: random([4], 1) };
-    await expect(runGraph(asInputs(wrong), chain(true, false))).rejects.toThrow(
-      /3 channels, but gamma has 4/,
-    );
     await expect(
-      runGraph(asInputs(made), chain(false, false), { upstream: made.x }),
+      runGraph(asInputs(wrong), chain(training, false)),
+    ).rejects.toThrow(/3 channels, but gamma has 4/);
+    await expect(
+      runGraph(asInputs(made), chain(evaluation, false), { upstream: made.x }),
     ).rejects.toThrow(/needs batch statistics/);
   });
 });
