@@ -25,9 +25,10 @@ export function connect(
   const waiting: FromWorker[] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
   const flush = () => {
-    // Up to the first message that brings much to draw, which gets a turn of its own.
+    // A message that brings much to draw has a turn of its own.
     const heavy = waiting.findIndex(({ kind }) => heavyKinds.has(kind));
-    const messages = waiting.splice(0, heavy < 0 ? waiting.length : heavy + 1);
+    const count = heavy < 0 ? waiting.length : Math.max(1, heavy);
+    const messages = waiting.splice(0, count);
     timer = waiting.length > 0 ? setTimeout(flush, interval) : undefined;
     onMessages(messages);
   };

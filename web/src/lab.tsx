@@ -10,43 +10,31 @@ import { Setup } from "./components/setup.js";
 import { Status } from "./components/status.js";
 import { parseParameters } from "./params.js";
 import type { FromWorker, StudyRequest } from "./protocol.js";
-import { initialState, reduce } from "./state.js";
+import { type FromPage, initialState, type LabState, reduce } from "./state.js";
 
 export function Lab() {
   const parameters = useMemo(() => parseParameters(location.search), []);
   const [state, dispatch] = useReducer(
-    (before: typeof initialState, messages: readonly FromWorker[] | "begin") =>
-      messages === "begin"
-        ? {
-            ...before,
-            phase: "running" as const,
-            jobs: [],
-            figures: [],
-            galleries: new Map(),
-            report: null,
-            problem: null,
-            stopped: false,
-            imagesPerSecond: 0,
-            status: "Loading the data…",
-          }
-        : messages.reduce(reduce, before),
-    initialState,
+    (before: LabState, messages: readonly (FromWorker | FromPage)[]) =>
+      messages.reduce(reduce, before),
+    { ...initialState, chosen: parameters.namesData ? "sample" : null },
   );
   const client = useRef<Client | null>(null);
   const send: Client["send"] = (message) => {
     client.current?.send(message);
   };
   const start = (request: StudyRequest) => {
-    dispatch("begin");
+    dispatch([{ kind: "begin" }]);
     send({ kind: "start", request });
   };
   const goOn = () => {
-    dispatch("begin");
+    dispatch([{ kind: "begin" }]);
     send({ kind: "resume" });
   };
 
   useEffect(() => {
     client.current = connect((messages) => {
+      dispatch(messages);
       for (const message of messages) {
         if (message.kind === "file") save(message.name, message.bytes);
         if (message.kind === "done") {
@@ -56,7 +44,6 @@ export function Lab() {
         if (message.kind === "opened" && parameters.autostart)
           start(parameters.request);
       }
-      dispatch(messages);
     });
     send({ kind: "open" });
   }, []);
@@ -93,8 +80,19 @@ export function Lab() {
           onDiscard={() => {
             send({ kind: "discard" });
           }}
+          onChoose={(data) => {
+            dispatch([{ kind: "choose", data }]);
+          }}
           onDrop={(files) => {
             send({ kind: "data", files });
+          }}
+          onRefused={(advice) => {
+            const title = "These files cannot be used";
+            const problem = { title, advice, fatal: false };
+            dispatch([{ kind: "problem", problem }]);
+          }}
+          onForget={() => {
+            send({ kind: "forget" });
           }}
         />
         <Status

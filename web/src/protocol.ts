@@ -29,6 +29,16 @@ export interface DataFacts {
   readonly testImages: number;
 }
 
+/** The reader's own data. */
+export interface OwnDataFacts extends DataFacts {
+  /** Whether the test images are a share of the one set there was. */
+  readonly heldOut: boolean;
+  /** Files that are not used: no images, or in no class folder. */
+  readonly skipped: number;
+  /** Whether a reload finds them again. */
+  readonly kept: boolean;
+}
+
 /** A run of the study as the page lists it. */
 export interface JobFacts {
   readonly id: string;
@@ -65,6 +75,8 @@ export interface DrawnFigure {
 export type ToWorker =
   | { readonly kind: "open" }
   | { readonly kind: "data"; readonly files: readonly DroppedFile[] }
+  /** Forgets the reader's own data. */
+  | { readonly kind: "forget" }
   | { readonly kind: "start"; readonly request: StudyRequest }
   /** Goes on with the study that is stored. */
   | { readonly kind: "resume" }
@@ -82,9 +94,19 @@ export type FromWorker =
   | {
       readonly kind: "opened";
       readonly adapter: AdapterFacts;
+    }
+  /** What is at hand: the reader's own data, and a study that can go on. */
+  | {
+      readonly kind: "kept";
+      readonly own: OwnDataFacts | null;
       readonly saved: SavedStudy | null;
     }
-  | { readonly kind: "data"; readonly data: DataFacts }
+  /** Dropped files are being decoded; undefined while they are listed. */
+  | {
+      readonly kind: "reading";
+      readonly done?: number | undefined;
+      readonly total?: number | undefined;
+    }
   | {
       readonly kind: "started";
       readonly data: DataFacts;
@@ -138,14 +160,16 @@ export interface SavedStudy {
   readonly request: StudyRequest;
   readonly runsDone: number;
   readonly runs: number;
+  /** The reader's own data that it needs and that are not here; null: it can go on. */
+  readonly missing: string | null;
 }
 
 /** What went wrong, and what the reader can do. */
 export interface Problem {
   readonly title: string;
   readonly advice: string;
-  /** The error's own words. */
-  readonly details: string;
+  /** The error's own words, where the advice has others. */
+  readonly details?: string | undefined;
   /** Nothing can be done on this page before a reload. */
   readonly fatal: boolean;
 }

@@ -3,8 +3,8 @@ import { useState } from "preact/hooks";
 import { modelNames } from "../../../src/models/registry.js";
 import { parseLevels } from "../params.js";
 import type { DroppedFile, StudyRequest } from "../protocol.js";
-import type { LabState } from "../state.js";
-import { DropZone } from "./drop-zone.js";
+import { isFree, type LabState } from "../state.js";
+import { DataChoice } from "./data-choice.js";
 
 interface Props {
   readonly state: LabState;
@@ -12,7 +12,11 @@ interface Props {
   readonly onStart: (request: StudyRequest) => void;
   readonly onResume: () => void;
   readonly onDiscard: () => void;
+  readonly onChoose: (data: StudyRequest["data"]) => void;
   readonly onDrop: (files: readonly DroppedFile[]) => void;
+  /** Dropped files that the browser does not hand over. */
+  readonly onRefused: (why: string) => void;
+  readonly onForget: () => void;
 }
 
 /** Models that a GPU in a page trains while one watches; the others take hours. */
@@ -28,7 +32,7 @@ function toggled<T>(list: readonly T[], item: T): readonly T[] {
 }
 
 export function Setup(props: Props) {
-  const { state, initial, onStart, onResume, onDiscard, onDrop } = props;
+  const { state, initial, onStart, onResume, onDiscard } = props;
   const [request, setRequest] = useState(initial);
   const [percents, setPercents] = useState(asPercents(initial.levels));
   const change = (part: Partial<StudyRequest>) => {
@@ -50,11 +54,11 @@ export function Setup(props: Props) {
         : request.arms.length === 0
           ? "Choose wrong labels, removed images, or both."
           : null;
-  const able = state.phase === "ready" || state.phase === "done";
+  const able = isFree(state);
   const submit = (event: Event) => {
     event.preventDefault();
     if (wrong === null && typeof levels !== "string" && able)
-      onStart({ ...request, levels, data: state.own ? "own" : "sample" });
+      onStart({ ...request, levels, data: state.chosen ?? "sample" });
   };
   const whole = (
     key: "epochs" | "seed" | "trainLimit",
@@ -87,29 +91,24 @@ export function Setup(props: Props) {
   const heavy = request.models.filter((model) => !quick.has(model));
   return (
     <form class="setup" onSubmit={submit} aria-label="The study">
-      {(state.saved ?? state.stopped) && able && (
+      {state.saved && able && state.phase !== "done" && (
         <p class="notice">
-          {state.saved
-            ? `An earlier study is here: ${state.saved.runsDone} of ${state.saved.runs} runs are done. `
-            : "The study was stopped. "}
-          <button type="button" id="resume" onClick={onResume}>
-            Go on with it
-          </button>{" "}
-          {state.saved && (
-            <button type="button" onClick={onDiscard}>
-              Forget it
+          {`A study is here that can go on: ${state.saved.runsDone} of ${state.saved.runs} runs are done. `}
+          {state.saved.missing === null ? (
+            <button type="button" id="resume" onClick={onResume}>
+              Go on with it
             </button>
-          )}
+          ) : (
+            `It needs ${state.saved.missing}, which is not kept here: drop it again. `
+          )}{" "}
+          <button type="button" onClick={onDiscard}>
+            Forget it
+          </button>
         </p>
       )}
       <fieldset disabled={!able}>
         <legend>Data</legend>
-        <p>
-          {state.own
-            ? `${state.own.name}: ${state.own.trainImages.toLocaleString("en")} training and ${state.own.testImages.toLocaleString("en")} test images in ${state.own.classes.length} classes.`
-            : "The sample: 2,000 training and 1,000 test images of CIFAR-10 in 10 classes."}
-        </p>
-        <DropZone onDrop={onDrop} />
+        <DataChoice {...props} able={able} />
         {whole("trainLimit", "Training images", 10, "all")}
       </fieldset>
       <fieldset disabled={!able}>

@@ -22,7 +22,7 @@ export function Status({ state, onStop, onDownload }: Props) {
   return (
     <section class="status" aria-label="Progress">
       <p id="status" role="status">
-        {state.status}
+        {state.reading ?? state.status}
       </p>
       {state.jobs.length > 0 && (
         <progress max={1} value={share} aria-label="Share of the study done">

@@ -1,27 +1,28 @@
 /** A study in the browser: its runs one after the other, into the files of a sweep folder. */
 import type { Dataset } from "../../../src/data/types.js";
-import { writeNpy } from "../../../src/data/npy.js";
 import type { Device } from "../../../src/engine/device.js";
 import {
   type CheckpointFile,
-  checkpointFormat,
   decodeCheckpoint,
   encodeCheckpoint,
-  type RunIdentity,
+  recordedKernels,
+  runIdentity,
 } from "../../../src/experiments/checkpoint.js";
 import { jsonText } from "../../../src/experiments/json.js";
+import { poison, type PoisonResult } from "../../../src/experiments/poison.js";
 import {
-  poison,
-  poisonRecord,
-  type PoisonResult,
-} from "../../../src/experiments/poison.js";
-import { evaluationFiles } from "../../../src/experiments/run-files.js";
+  bestWeights,
+  evaluationFiles,
+  firstFiles,
+  summaryOf,
+} from "../../../src/experiments/run-files.js";
 import {
   type FinishedRun,
   parseFinishedRun,
 } from "../../../src/experiments/run-reading.js";
 import { planCourse } from "../../../src/experiments/settings.js";
 import type { SweepJob } from "../../../src/experiments/sweep.js";
+import type { StudyData } from "../../../src/experiments/report/study.js";
 import {
   measureStudy,
   type StudyMeasures,
@@ -29,11 +30,6 @@ import {
 } from "../../../src/experiments/sweep-tables.js";
 import type { ResultRow } from "../../../src/experiments/tables.js";
 import { DivergedError, train } from "../../../src/experiments/trainer.js";
-import type { TrainResult } from "../../../src/experiments/training-events.js";
-import {
-  encodeWeights,
-  weightsSha256,
-} from "../../../src/experiments/weights.js";
 import type { FromWorker, JobFacts } from "../protocol.js";
 import { drawFigures, drawReport, studyData } from "./drawing.js";
 import { poisonedImages } from "./gallery.js";
@@ -42,6 +38,8 @@ import type { StudyStore } from "./store.js";
 export interface StudyParts {
   readonly device: Device;
   readonly dataset: Dataset;
+  /** Of the data set, for config.json. */
+  readonly dataSha256: string;
   readonly jobs: readonly SweepJob[];
   readonly store: StudyStore;
   readonly version: string;
@@ -53,6 +51,7 @@ type Ending = "done" | "diverged";
 export class Study {
   readonly #ended = new Map<string, Ending>();
   readonly #finished = new Map<string, FinishedRun>();
+  #measured: StudyMeasures | undefined;
 
   constructor(private readonly parts: StudyParts) {
     for (const job of parts.jobs) this.#readFinished(job);
@@ -77,7 +76,7 @@ export class Study {
 
   /** Trains what is missing. @throws InterruptedError when told to stop, and the engine's errors */
   async run(signal: AbortSignal): Promise<void> {
-    const { jobs, tell, version } = this.parts;
+    const { jobs, tell } = this.parts;
     await this.#save();
     if (this.#ended.size > 0) this.#draw();
     for (const job of jobs) {
@@ -87,15 +86,12 @@ export class Study {
       await this.#save();
       this.#draw();
     }
-    const measures = this.#measures();
-    const report = drawReport(
-      studyData(this.parts.store, version, this.#results(), measures),
-    );
+    const report = drawReport(this.#data());
     await this.parts.store.put("report/index.html", report);
     tell({
       kind: "done",
       results: this.#results(),
-      impact: measures.impact,
+      impact: this.#measures().impact,
       report,
     });
   }
@@ -124,25 +120,17 @@ export class Study {
   }
 
   async #train(job: SweepJob, signal: AbortSignal): Promise<number> {
-    const { device, dataset, store, version, tell } = this.parts;
-    const { settings, folder } = job;
+    const { device, dataset, dataSha256, store, version, tell } = this.parts;
+    const { id, settings, folder, hash } = job;
     const poisoned = this.#poison(job);
-    const identity: RunIdentity = {
-      config: job.hash,
-      version,
-      adapters: [device.adapterName],
-      kernels: JSON.stringify(device.target),
-    };
     const resumeFrom = this.#checkpointOf(job);
+    let identity = runIdentity(hash, version, device.adapterName, resumeFrom);
     const lines = (store.text(`${folder}/metrics.jsonl`) ?? "")
       .split("\n")
       .slice(0, resumeFrom?.position.records ?? 0);
     const metrics = () => store.put(`${folder}/metrics.jsonl`, lines.map((line) => `${line}\n`).join("")); // prettier-ignore
-    tell({
-      kind: "preparing",
-      job: job.id,
-      what: "compiling shaders for this GPU",
-    });
+    const what = "compiling shaders for this GPU";
+    tell({ kind: "preparing", job: id, what });
     let fraction: (step: number) => number = () => 0;
     const result = await train(
       device,
@@ -150,52 +138,32 @@ export class Study {
       settings,
       poisoned,
       {
-        onStart: async ({ session, course, images }) => {
+        onStart: async (info) => {
+          const { session, course } = info;
           fraction = (step) => step / course.stepsPerEpoch;
+          identity = { ...identity, kernels: JSON.stringify(session.kernels) };
           if (resumeFrom) return;
-          await store.putAll(`${folder}/`, {
-            "config.json": jsonText({
-              ...settings,
-              version,
-              adapter: device.adapterName,
-              kernels: device.target,
-              classes: dataset.classNames,
-              normalisation: { mean: dataset.mean, std: dataset.std },
-              images,
-              totalSteps: course.totalSteps,
-              parameters: session.store.parameterCount,
-              memory: session.memory,
-            }),
-            "labels.npy": writeNpy(poisoned.given),
-            "poison.json": jsonText(await poisonRecord(poisoned)),
-          });
+          const origin = { settings, dataset, dataSha256, poisoned, identity };
+          await store.putAll(`${folder}/`, await firstFiles(origin, info));
         },
         onRecord: (record) => {
           lines.push(JSON.stringify(record));
+          const isStep = record.kind === "step";
+          const value = isStep ? record.loss : record.top1;
           tell({
             kind: "curve",
-            job: job.id,
-            curve: record.kind === "step" ? "loss" : "top1",
-            points: [
-              [
-                fraction(record.step),
-                record.kind === "step" ? record.loss : record.top1,
-              ],
-            ],
+            job: id,
+            curve: isStep ? "loss" : "top1",
+            points: [[fraction(record.step), value]],
           });
         },
         onProgress: ({ images, imagesPerSecond }) => {
-          tell({ kind: "progress", job: job.id, images, imagesPerSecond });
+          tell({ kind: "progress", job: id, images, imagesPerSecond });
         },
-        onBest: ({ specs, weights, epoch, step }) =>
+        onBest: (best) =>
           store.put(
             `${folder}/checkpoints/best.safetensors`,
-            encodeWeights(specs, weights, undefined, {
-              format: checkpointFormat,
-              config: job.hash,
-              epoch: String(epoch),
-              step: String(step),
-            }),
+            bestWeights(best, identity),
           ),
         onCheckpoint: async (state) => {
           await metrics();
@@ -205,45 +173,30 @@ export class Study {
           );
         },
       },
-      { resumeFrom, signal },
+      {
+        resumeFrom,
+        signal,
+        kernels: resumeFrom && recordedKernels(resumeFrom),
+      },
     );
     await metrics();
     if (result.trainingLogits)
       tell({
         kind: "gallery",
-        job: job.id,
+        job: id,
         images: poisonedImages(dataset, poisoned, result.trainingLogits),
       });
-    await this.#writeResult(job, result);
-    return result.last.top1;
-  }
-
-  async #writeResult(
-    { settings, folder }: SweepJob,
-    result: TrainResult,
-  ): Promise<void> {
-    const { store, dataset, device } = this.parts;
-    const { metrics, logits, specs, weights, memorisation } = result;
-    const { steps, epochs, last, best, trainSeconds, imagesPerSecond } = result;
-    await store.putAll(`${folder}/`, evaluationFiles(dataset, metrics, logits));
+    await store.putAll(
+      `${folder}/`,
+      evaluationFiles(dataset, result.metrics, result.logits),
+    );
+    const run = folder.split("/").at(-1)!;
+    // Last of all: a run that has a summary is done.
     await store.put(
       `${folder}/summary.json`,
-      jsonText({
-        run: folder.split("/").at(-1)!,
-        model: settings.model,
-        data: settings.data,
-        adapter: device.adapterName,
-        precision: settings.precision,
-        steps,
-        epochs,
-        last,
-        best,
-        trainSeconds,
-        imagesPerSecond,
-        weightsSha256: await weightsSha256(specs, weights),
-        ...(memorisation && { memorisation }),
-      }),
+      jsonText(await summaryOf(run, settings, identity, result)),
     );
+    return result.last.top1;
   }
 
   #checkpointOf({ folder, hash }: SweepJob): CheckpointFile | undefined {
@@ -283,6 +236,7 @@ export class Study {
       }),
     );
     this.#ended.set(job.id, "done");
+    this.#measured = undefined;
   }
 
   #results(): ResultRow[] {
@@ -299,8 +253,15 @@ export class Study {
     });
   }
 
+  /** Of the runs that are done: measured once for the tables and the figures, and again when one more is. */
   #measures(): StudyMeasures {
-    return measureStudy([...this.#finished.values()]);
+    this.#measured ??= measureStudy([...this.#finished.values()]);
+    return this.#measured;
+  }
+
+  #data(): StudyData {
+    const { store, version } = this.parts;
+    return studyData(store, version, this.#results(), this.#measures());
   }
 
   async #save(): Promise<void> {
@@ -321,8 +282,7 @@ export class Study {
   }
 
   #draw(): void {
-    const { store, version, tell } = this.parts;
-    const study = studyData(store, version, this.#results(), this.#measures());
-    for (const figure of drawFigures(study)) tell({ kind: "figure", figure });
+    for (const figure of drawFigures(this.#data()))
+      this.parts.tell({ kind: "figure", figure });
   }
 }
