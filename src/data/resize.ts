@@ -1,7 +1,8 @@
 /**
  * Scales an image so that its shorter side has a given size, and crops the centre: for pages, whose own scaling differs
- * from browser to browser. As libvips does it for sharp in Node, to about one level: whole blocks of pixels are averaged down to between two
- * and four times the size (less would leave nothing to filter), then a Lanczos filter takes the rest of the way.
+ * from browser to browser. As libvips does it for sharp in Node, to about one level in 256: whole blocks of pixels are
+ * averaged down to between two and four times the size, then a Lanczos filter takes the rest of the way; what is smaller
+ * is enlarged by a cubic.
  */
 export interface PixelRows {
   readonly width: number;
