@@ -82,6 +82,8 @@ export type ToWorker =
   | { readonly kind: "resume" }
   | { readonly kind: "discard" }
   | { readonly kind: "stop" }
+  /** What the worker waited for is on the screen. */
+  | { readonly kind: "shown" }
   | { readonly kind: "download"; readonly what: "study" | "weights" };
 
 /** A file that was dropped on the page, with its path inside what was dropped. */

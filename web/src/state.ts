@@ -1,4 +1,5 @@
 /** What the page shows, as a function of the messages that came. */
+import { counted } from "./numbers.js";
 import type {
   AdapterFacts,
   DrawnFigure,
@@ -182,7 +183,7 @@ export function reduce(
         reading:
           message.total === undefined
             ? "Reading the files…"
-            : `Decoding images: ${(message.done ?? 0).toLocaleString("en")} of ${message.total.toLocaleString("en")}…`,
+            : `Decoding images: ${counted(message.done ?? 0)} of ${counted(message.total)}…`,
       };
     case "started":
       return {

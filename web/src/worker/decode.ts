@@ -4,6 +4,7 @@ import {
   imageLimits,
 } from "../../../src/data/image-folder.js";
 import { imageDimensions } from "../../../src/data/image-header.js";
+import { counted } from "../numbers.js";
 import { scaleToCover } from "../../../src/data/resize.js";
 
 export const decodeInBrowser: ImageDecoder = async (file, size) => {
@@ -12,7 +13,7 @@ export const decodeInBrowser: ImageDecoder = async (file, size) => {
   if (!header) throw new Error("cannot be decoded (its header is damaged)");
   if (header.width * header.height > imageLimits.pixels)
     throw new Error(
-      `has ${header.width} × ${header.height} pixels; at most ${imageLimits.pixels.toLocaleString("en")} are decoded`,
+      `has ${header.width} × ${header.height} pixels; at most ${counted(imageLimits.pixels)} are decoded`,
     );
   const bitmap = await decode(file);
   try {

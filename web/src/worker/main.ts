@@ -21,6 +21,18 @@ const tell = (message: FromWorker, transfer: Transferable[] = []) => {
   scope.postMessage(message, transfer);
 };
 
+let shown = () => {};
+
+/**
+ * Tells the page something that it takes a while to draw, and waits until it has: where the CPU does the GPU's work,
+ * training would take the page's turn.
+ */
+const show = (message: FromWorker): Promise<void> =>
+  new Promise((resolve) => {
+    shown = resolve;
+    tell(message);
+  });
+
 let device: Device | undefined;
 let store: StudyStore;
 let own: OwnData | undefined;
@@ -76,8 +88,12 @@ async function run({ request, ownData }: Saved): Promise<void> {
   );
   await store.put(savedFile, JSON.stringify({ request, ownData }));
   const dataSha256 = await datasetSha256(dataset);
-  const study = new Study({ device, dataset, dataSha256, jobs, store, version, tell }); // prettier-ignore
-  tell({ kind: "started", data: factsOf(dataset), jobs: study.jobFacts });
+  const study = new Study({ device, dataset, dataSha256, jobs, store, version, tell, show }); // prettier-ignore
+  await show({
+    kind: "started",
+    data: factsOf(dataset),
+    jobs: study.jobFacts,
+  });
   stop = new AbortController();
   try {
     await study.run(stop.signal);
@@ -174,6 +190,9 @@ async function handle(message: ToWorker): Promise<void> {
       return;
     case "stop":
       stop?.abort();
+      return;
+    case "shown":
+      shown();
       return;
     case "download":
       return download(message.what);

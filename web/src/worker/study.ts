@@ -44,6 +44,8 @@ export interface StudyParts {
   readonly store: StudyStore;
   readonly version: string;
   readonly tell: (message: FromWorker) => void;
+  /** Tells, and waits until the page has drawn it. */
+  readonly show: (message: FromWorker) => Promise<void>;
 }
 
 type Ending = "done" | "diverged";
@@ -76,19 +78,19 @@ export class Study {
 
   /** Trains what is missing. @throws InterruptedError when told to stop, and the engine's errors */
   async run(signal: AbortSignal): Promise<void> {
-    const { jobs, tell } = this.parts;
+    const { jobs, show } = this.parts;
     await this.#save();
-    if (this.#ended.size > 0) this.#draw();
+    if (this.#ended.size > 0) await this.#draw();
     for (const job of jobs) {
       if (this.#ended.has(job.id)) continue;
       signal.throwIfAborted();
       await this.#runJob(job, signal);
       await this.#save();
-      this.#draw();
+      await this.#draw();
     }
     const report = drawReport(this.#data());
     await this.parts.store.put("report/index.html", report);
-    tell({
+    await show({
       kind: "done",
       results: this.#results(),
       impact: this.#measures().impact,
@@ -120,7 +122,8 @@ export class Study {
   }
 
   async #train(job: SweepJob, signal: AbortSignal): Promise<number> {
-    const { device, dataset, dataSha256, store, version, tell } = this.parts;
+    const { device, dataset, dataSha256, store, version, tell, show } =
+      this.parts;
     const { id, settings, folder, hash } = job;
     const poisoned = this.#poison(job);
     const resumeFrom = this.#checkpointOf(job);
@@ -181,7 +184,7 @@ export class Study {
     );
     await metrics();
     if (result.trainingLogits)
-      tell({
+      await show({
         kind: "gallery",
         job: id,
         images: poisonedImages(dataset, poisoned, result.trainingLogits),
@@ -281,8 +284,8 @@ export class Study {
     });
   }
 
-  #draw(): void {
+  async #draw(): Promise<void> {
     for (const figure of drawFigures(this.#data()))
-      this.parts.tell({ kind: "figure", figure });
+      await this.parts.show({ kind: "figure", figure });
   }
 }
