@@ -61,7 +61,7 @@ export class Lab {
     this.stopServer();
   }
 
-  /** A visitor of his own. `window.tasks` collects how long the page's long tasks take while a study runs. */
+  /** A visitor of his own. */
   async visit(
     query: string,
     viewport = { width: 1200, height: 900 },
@@ -83,17 +83,49 @@ export class Lab {
       if (!/^(data|blob):/.test(address) && !address.startsWith(this.url))
         complaints.push(`request to ${address}`);
     });
-    await page.addInitScript(() => {
-      const tasks: number[] = [];
-      Object.assign(window, { tasks });
-      new PerformanceObserver((list) => {
-        if (document.body.dataset["state"] === "running")
-          tasks.push(...list.getEntries().map(({ duration }) => duration));
-      }).observe({ type: "longtask" });
-    });
     await page.goto(this.url + query);
     return { page, complaints };
   }
+}
+
+interface TraceEvent {
+  readonly name: string;
+  readonly pid: number;
+  readonly tid: number;
+  /** CPU time of the thread in microseconds. */
+  readonly tdur?: number;
+  readonly args: { readonly name?: string };
+}
+
+/**
+ * The CPU time in milliseconds of the page's longest task on its main thread while `work` goes on. Not its duration: here
+ * the CPU does the GPU's work too, and a page that is ready to draw waits for its turn.
+ */
+export async function longestTask(
+  page: Page,
+  work: () => Promise<void>,
+): Promise<number> {
+  const browser = page.context().browser()!;
+  await browser.startTracing(page, { categories: ["toplevel"] });
+  await work();
+  const trace = await browser.stopTracing();
+  const { traceEvents } = JSON.parse(trace.toString()) as {
+    traceEvents: TraceEvent[];
+  };
+  const threadOf = ({ pid, tid }: TraceEvent) => `${pid}:${tid}`;
+  const main = new Set(
+    traceEvents
+      .filter(
+        ({ name, args }) =>
+          name === "thread_name" && args.name === "CrRendererMain",
+      ) // prettier-ignore
+      .map(threadOf),
+  );
+  const times = traceEvents
+    .filter((event) => main.has(threadOf(event)) && /RunTask$/.test(event.name))
+    .map(({ tdur = 0 }) => tdur / 1000);
+  if (times.length < 100) throw new Error("the trace has no tasks of the page");
+  return Math.max(...times);
 }
 
 /** Waits until the page is in one of these states. */

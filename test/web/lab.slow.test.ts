@@ -22,6 +22,7 @@ import {
   builtPage,
   downloadStudy,
   Lab,
+  longestTask,
   state,
 } from "./lab-page.js";
 
@@ -101,7 +102,7 @@ describe("the lab", () => {
     );
   });
 
-  it("makes the small study, smoothly, with PyTorch's losses, and hands out its files", async () => {
+  it("makes the small study, with PyTorch's losses, and hands out its files", async () => {
     const { page, complaints } = await lab.visit(smallStudy);
     await state(page, "done", "failed");
     expect(await page.textContent("#status")).toBe("Done.");
@@ -114,8 +115,6 @@ describe("the lab", () => {
     expect(impact).toHaveLength(10);
     expect(await page.locator(".gallery li").count()).toBeGreaterThan(0);
     expect(await page.locator("svg.chart").count()).toBeGreaterThan(4);
-    const tasks = await page.evaluate<number[]>("window.tasks");
-    expect(tasks.filter((duration) => duration > 50)).toEqual([]);
 
     const files = await downloadStudy(page);
     for (const [name, bytes] of Object.entries(files)) {
@@ -139,12 +138,16 @@ describe("the lab", () => {
 
   it("stays smooth with many runs and figures", async () => {
     const { page, complaints } = await lab.visit(
-      "?model=lenet&levels=0,0.1,0.2,0.4,0.6&epochs=1&trainLimit=200&autostart=1",
+      "?model=lenet&levels=0,0.1,0.2,0.4,0.6&epochs=1&trainLimit=200",
     );
-    await state(page, "done", "failed");
+    await state(page, "ready");
+    const longest = await longestTask(page, async () => {
+      await page.click("#start");
+      await state(page, "done", "failed");
+    });
     expect(await page.locator('[data-run-state="done"]').count()).toBe(9);
-    const tasks = await page.evaluate<number[]>("window.tasks");
-    expect(tasks.filter((duration) => duration > 50)).toEqual([]);
+    // 50 ms is what a reader notices; half of it leaves room for what else a computer does.
+    expect(longest).toBeLessThan(25);
     expect(complaints).toEqual([]);
     await page.context().close();
   });
@@ -163,7 +166,17 @@ describe("the lab", () => {
     await state(page, "ready");
     await page.click("#resume");
     await state(page, "done", "failed");
-    expect(await page.locator('[data-run-state="done"]').count()).toBe(5);
+    // Runs of both visits, with their results and their curves.
+    const rows = await page
+      .locator('[data-run-state="done"]')
+      .allTextContents();
+    expect(rows).toHaveLength(5);
+    expect(rows[0]).toMatch(/cleandone800 of 800\d+\.\d %/);
+    const [loss, top1] = await page.$$eval(
+      "section:has(#curves) svg",
+      (charts) => charts.map((svg) => svg.querySelectorAll("circle").length),
+    );
+    expect([loss, top1]).toEqual([5, 5]);
     expect(complaints).toEqual([]);
     await page.context().close();
   });

@@ -48,7 +48,15 @@ export interface JobFacts {
   /** Images that its training goes through, all epochs together. */
   readonly images: number;
   readonly done: boolean;
+  /** Of an earlier visit: where training stands, its curves, and the result of a run that is done. */
+  readonly trained: number;
+  readonly loss: readonly CurvePoint[];
+  readonly top1Curve: readonly CurvePoint[];
+  readonly top1: number | null;
 }
+
+/** Epochs, with fractions, and a value. */
+export type CurvePoint = readonly [number, number];
 
 /** A training image whose label was changed, and what the trained network makes of it. */
 export interface PoisonedImage {
@@ -122,12 +130,12 @@ export type FromWorker =
       readonly images: number;
       readonly imagesPerSecond: number;
     }
-  /** New points of the run's curves: epochs (with fractions) against loss, or against top-1. */
+  /** New points of a curve of the run. */
   | {
       readonly kind: "curve";
       readonly job: string;
       readonly curve: "loss" | "top1";
-      readonly points: readonly (readonly [number, number])[];
+      readonly points: readonly CurvePoint[];
     }
   | {
       readonly kind: "ended";

@@ -2,6 +2,7 @@
 import { counted } from "./numbers.js";
 import type {
   AdapterFacts,
+  CurvePoint,
   DrawnFigure,
   FromWorker,
   JobFacts,
@@ -13,15 +14,9 @@ import type {
 } from "./protocol.js";
 
 export type Phase = "loading" | "ready" | "running" | "done" | "failed";
-export type Point = readonly [number, number];
 
 export interface JobView extends JobFacts {
   readonly state: "waiting" | "running" | "done" | "diverged";
-  /** Images trained on so far. */
-  readonly trained: number;
-  readonly loss: readonly Point[];
-  readonly top1Curve: readonly Point[];
-  readonly top1: number | null;
 }
 
 export interface LabState {
@@ -109,11 +104,12 @@ export function jobTitle({ model, arm, level }: JobFacts): string {
 const maxPoints = 400;
 
 function appended(
-  curve: readonly Point[],
-  points: readonly Point[],
-): readonly Point[] {
-  const all = [...curve, ...points];
-  return all.length <= maxPoints ? all : all.filter((_, i) => i % 2 === 0);
+  curve: readonly CurvePoint[],
+  points: readonly CurvePoint[],
+): readonly CurvePoint[] {
+  let all = [...curve, ...points];
+  while (all.length > maxPoints) all = all.filter((_, i) => i % 2 === 0);
+  return all;
 }
 
 function withJob(
@@ -192,10 +188,7 @@ export function reduce(
         jobs: message.jobs.map((job) => ({
           ...job,
           state: job.done ? "done" : "waiting",
-          trained: 0,
-          loss: [],
-          top1Curve: [],
-          top1: null,
+          loss: appended([], job.loss),
         })),
         saved: null,
         status: "Preparing…",

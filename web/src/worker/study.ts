@@ -29,8 +29,13 @@ import {
   tableFiles,
 } from "../../../src/experiments/sweep-tables.js";
 import type { ResultRow } from "../../../src/experiments/tables.js";
-import { DivergedError, train } from "../../../src/experiments/trainer.js";
-import type { FromWorker, JobFacts } from "../protocol.js";
+import {
+  DivergedError,
+  type EvalRecord,
+  type StepRecord,
+  train,
+} from "../../../src/experiments/trainer.js";
+import type { CurvePoint, FromWorker, JobFacts } from "../protocol.js";
 import { drawFigures, drawReport, studyData } from "./drawing.js";
 import { poisonedImages } from "./gallery.js";
 import type { StudyStore } from "./store.js";
@@ -49,6 +54,22 @@ export interface StudyParts {
 }
 
 type Ending = "done" | "diverged";
+type MetricsRecord = StepRecord | EvalRecord;
+
+function pointOf(record: MetricsRecord, stepsPerEpoch: number): CurvePoint {
+  const value = record.kind === "step" ? record.loss : record.top1;
+  return [record.step / stepsPerEpoch, value];
+}
+
+/** The curves that lines of metrics.jsonl tell. */
+function curvesOf(lines: readonly string[], stepsPerEpoch: number) {
+  const records = lines.map((line) => JSON.parse(line) as MetricsRecord);
+  const curve = (kind: MetricsRecord["kind"]) =>
+    records
+      .filter((record) => record.kind === kind)
+      .map((record) => pointOf(record, stepsPerEpoch));
+  return { loss: curve("step"), top1Curve: curve("eval") };
+}
 
 export class Study {
   readonly #ended = new Map<string, Ending>();
@@ -59,19 +80,25 @@ export class Study {
     for (const job of parts.jobs) this.#readFinished(job);
   }
 
-  /** The runs as the page lists them. */
+  /** The runs as the page lists them, with what earlier visits made of them. */
   get jobFacts(): JobFacts[] {
     return this.parts.jobs.map((job) => {
       const { id, model, arm, level, settings } = job;
       const kept = this.#poison(job).kept.length;
       const { stepsPerEpoch, lastStep } = planCourse(settings, kept);
+      const done = this.#ended.has(id);
+      const images = Math.round((lastStep / stepsPerEpoch) * kept);
+      const trained = this.#checkpointOf(job)?.position.timing.images ?? 0;
       return {
         id,
         model,
         arm,
         level,
-        images: Math.round((lastStep / stepsPerEpoch) * kept),
-        done: this.#ended.has(id),
+        images,
+        done,
+        trained: done ? images : trained,
+        ...curvesOf(this.#keptLines(job), stepsPerEpoch),
+        top1: this.#finished.get(id)?.result.top1Last ?? null,
       };
     });
   }
@@ -128,13 +155,11 @@ export class Study {
     const poisoned = this.#poison(job);
     const resumeFrom = this.#checkpointOf(job);
     let identity = runIdentity(hash, version, device.adapterName, resumeFrom);
-    const lines = (store.text(`${folder}/metrics.jsonl`) ?? "")
-      .split("\n")
-      .slice(0, resumeFrom?.position.records ?? 0);
+    const lines = this.#keptLines(job);
     const metrics = () => store.put(`${folder}/metrics.jsonl`, lines.map((line) => `${line}\n`).join("")); // prettier-ignore
     const what = "compiling shaders for this GPU";
     tell({ kind: "preparing", job: id, what });
-    let fraction: (step: number) => number = () => 0;
+    const { stepsPerEpoch } = planCourse(settings, poisoned.kept.length);
     const result = await train(
       device,
       dataset,
@@ -142,22 +167,19 @@ export class Study {
       poisoned,
       {
         onStart: async (info) => {
-          const { session, course } = info;
-          fraction = (step) => step / course.stepsPerEpoch;
-          identity = { ...identity, kernels: JSON.stringify(session.kernels) };
+          const kernels = JSON.stringify(info.session.kernels);
+          identity = { ...identity, kernels };
           if (resumeFrom) return;
           const origin = { settings, dataset, dataSha256, poisoned, identity };
           await store.putAll(`${folder}/`, await firstFiles(origin, info));
         },
         onRecord: (record) => {
           lines.push(JSON.stringify(record));
-          const isStep = record.kind === "step";
-          const value = isStep ? record.loss : record.top1;
           tell({
             kind: "curve",
             job: id,
-            curve: isStep ? "loss" : "top1",
-            points: [[fraction(record.step), value]],
+            curve: record.kind === "step" ? "loss" : "top1",
+            points: [pointOf(record, stepsPerEpoch)],
           });
         },
         onProgress: ({ images, imagesPerSecond }) => {
@@ -202,17 +224,30 @@ export class Study {
     return result.last.top1;
   }
 
-  #checkpointOf({ folder, hash }: SweepJob): CheckpointFile | undefined {
-    const path = `${folder}/checkpoints/last.safetensors`;
+  #checkpointOf(job: SweepJob): CheckpointFile | undefined {
+    const path = `${job.folder}/checkpoints/last.safetensors`;
     const bytes = this.parts.store.bytes(path);
     if (!bytes) return undefined;
     try {
       const checkpoint = decodeCheckpoint(bytes, path);
-      return checkpoint.config === hash ? checkpoint : undefined;
+      const { config, position } = checkpoint;
+      const whole = this.#metricsLines(job).length >= position.records;
+      return config === job.hash && whole ? checkpoint : undefined;
     } catch {
       // Cut off by a crash: the run begins again.
       return undefined;
     }
+  }
+
+  /** The lines of metrics.jsonl that the checkpoint counts. */
+  #keptLines(job: SweepJob): string[] {
+    const records = this.#checkpointOf(job)?.position.records ?? 0;
+    return this.#metricsLines(job).slice(0, records);
+  }
+
+  #metricsLines({ folder }: SweepJob): string[] {
+    const text = this.parts.store.text(`${folder}/metrics.jsonl`);
+    return (text ?? "").split("\n").slice(0, -1);
   }
 
   /** Takes up a run whose files are all there. */
