@@ -158,7 +158,10 @@ describe("the lab", () => {
     );
     await state(page, "ready");
     await page.click("#start");
-    await page.waitForSelector('[data-run-state="done"]', { timeout: 120_000 });
+    // Two runs: the second has poisoned images.
+    await page.waitForFunction(
+      () => document.querySelectorAll('[data-run-state="done"]').length > 1,
+    );
     await page.click("#stop");
     await state(page, "ready");
     expect(await page.textContent("#status")).toBe("Stopped.");
@@ -177,6 +180,7 @@ describe("the lab", () => {
       (charts) => charts.map((svg) => svg.querySelectorAll("circle").length),
     );
     expect([loss, top1]).toEqual([5, 5]);
+    expect(await page.locator("#gallery ~ label option").count()).toBe(2);
     expect(complaints).toEqual([]);
     await page.context().close();
   });

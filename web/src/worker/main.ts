@@ -12,7 +12,7 @@ import { OwnData } from "./own-data.js";
 import { problemOf, unreadable } from "./problems.js";
 import { readSaved, savedFile, type Saved, savedStudy } from "./saved.js";
 import { StudyStore } from "./store.js";
-import { Study } from "./study.js";
+import { galleryFile, Study } from "./study.js";
 
 const version = `tarnish ${packageJson.version}`;
 
@@ -134,7 +134,7 @@ async function download(what: "study" | "weights"): Promise<void> {
   }
   const files = Object.fromEntries(
     store.paths
-      .filter((path) => path !== savedFile)
+      .filter((path) => path !== savedFile && !path.endsWith(`/${galleryFile}`))
       .map((path) => [path, store.bytes(path)!]),
   );
   const bytes = await new Promise<Uint8Array<ArrayBuffer>>(

@@ -37,7 +37,7 @@ import {
 } from "../../../src/experiments/trainer.js";
 import type { CurvePoint, FromWorker, JobFacts } from "../protocol.js";
 import { drawFigures, drawReport, studyData } from "./drawing.js";
-import { poisonedImages } from "./gallery.js";
+import { poisonedImages, type Verdict, verdicts } from "./gallery.js";
 import type { StudyStore } from "./store.js";
 
 export interface StudyParts {
@@ -52,6 +52,9 @@ export interface StudyParts {
   /** Tells, and waits until the page has drawn it. */
   readonly show: (message: FromWorker) => Promise<void>;
 }
+
+/** Beside a run's own files, for the page alone: what the network says of poisoned images. */
+export const galleryFile = "gallery.json";
 
 type Ending = "done" | "diverged";
 type MetricsRecord = StepRecord | EvalRecord;
@@ -108,6 +111,8 @@ export class Study {
     const { jobs, show } = this.parts;
     await this.#save();
     if (this.#ended.size > 0) await this.#draw();
+    for (const job of jobs)
+      if (this.#ended.has(job.id)) await this.#showGallery(job);
     for (const job of jobs) {
       if (this.#ended.has(job.id)) continue;
       signal.throwIfAborted();
@@ -149,8 +154,7 @@ export class Study {
   }
 
   async #train(job: SweepJob, signal: AbortSignal): Promise<number> {
-    const { device, dataset, dataSha256, store, version, tell, show } =
-      this.parts;
+    const { device, dataset, dataSha256, store, version, tell } = this.parts;
     const { id, settings, folder, hash } = job;
     const poisoned = this.#poison(job);
     const resumeFrom = this.#checkpointOf(job);
@@ -205,12 +209,11 @@ export class Study {
       },
     );
     await metrics();
-    if (result.trainingLogits)
-      await show({
-        kind: "gallery",
-        job: id,
-        images: poisonedImages(dataset, poisoned, result.trainingLogits),
-      });
+    if (result.trainingLogits) {
+      const judged = verdicts(dataset, poisoned, result.trainingLogits);
+      await store.put(`${folder}/${galleryFile}`, JSON.stringify(judged));
+      await this.#showGallery(job);
+    }
     await store.putAll(
       `${folder}/`,
       evaluationFiles(dataset, result.metrics, result.logits),
@@ -222,6 +225,16 @@ export class Study {
       jsonText(await summaryOf(run, settings, identity, result)),
     );
     return result.last.top1;
+  }
+
+  /** The poisoned images of a run that is through, now or in an earlier visit. */
+  async #showGallery(job: SweepJob): Promise<void> {
+    const { store, dataset, show } = this.parts;
+    const text = store.text(`${job.folder}/${galleryFile}`);
+    if (text === undefined) return;
+    const judged = JSON.parse(text) as Verdict[];
+    const images = poisonedImages(dataset, this.#poison(job), judged);
+    await show({ kind: "gallery", job: job.id, images });
   }
 
   #checkpointOf(job: SweepJob): CheckpointFile | undefined {
