@@ -93,6 +93,19 @@ async function choose(page: Page, path: string): Promise<void> {
 const described = (page: Page) =>
   page.textContent("label.choice:has(input:checked)");
 
+/** The hash of every run's weights, by the run's folder. */
+async function weightsOf(page: Page): Promise<Map<string, string>> {
+  const hashes = new Map<string, string>();
+  for (const [path, bytes] of Object.entries(await downloadStudy(page)))
+    if (path.endsWith("summary.json")) {
+      const text = new TextDecoder().decode(bytes);
+      const summary = JSON.parse(text) as { weightsSha256: string };
+      hashes.set(path, summary.weightsSha256);
+    }
+  expect(hashes.size).toBe(5);
+  return hashes;
+}
+
 /** What the page says of a file that it refuses. */
 async function refusal(path: string, input = "#archive"): Promise<string> {
   const { page, complaints } = await ready();
@@ -172,6 +185,7 @@ describe("image folders in the lab", () => {
     await page.click("#resume");
     await state(page, "done", "failed");
     expect(await page.locator('[data-run-state="done"]').count()).toBe(5);
+    const stopped = await weightsOf(page);
 
     // An address that names the sample means it; the reader may still choose.
     const other = await lab.enter(page.context(), "?data=sample");
@@ -186,6 +200,11 @@ describe("image folders in the lab", () => {
     expect(await page.textContent(".notice")).toContain("It needs kept");
     await choose(page, path);
     expect(await page.locator("#resume").count()).toBe(1);
+
+    // Without a stop the same study ends with the same bits.
+    await page.click("#start");
+    await state(page, "done", "failed");
+    expect(await weightsOf(page)).toEqual(stopped);
     expect([...complaints, ...other.complaints]).toEqual([]);
     await page.context().close();
   });
