@@ -2,7 +2,8 @@
 import { DeviceLostError } from "../engine/errors.js";
 import { StorageError } from "../experiments/node-files.js";
 import { type RunRequest, trainToFolder } from "../experiments/node-run.js";
-import { pathsOf, type RunSummary } from "../experiments/node-run-folder.js";
+import { pathsOf } from "../experiments/node-run-folder.js";
+import type { RunSummary } from "../experiments/run-files.js";
 import { DivergedError, InterruptedError } from "../experiments/trainer.js";
 import { AdvisedError } from "./errors.js";
 import { formatCount, formatDuration, formatPercent } from "./format.js";

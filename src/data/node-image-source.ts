@@ -1,15 +1,11 @@
 /** The files of an image folder, a .zip or a .tar.gz, all behind the same list. Node only. */
 import { realpath, readFile, open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { Reader, Uint8ArrayWriter, ZipReader } from "@zip.js/zip.js";
+import { Reader } from "@zip.js/zip.js";
 import { UserError } from "../errors.js";
-import {
-  type ImageEntry,
-  imageLimits,
-  requireWithinLimits,
-} from "./image-folder.js";
-import { linkRefused, requireInside } from "./image-layout.js";
-import type { ArchiveFile } from "./node-archive.js";
+import { type ArchiveFile, entriesInMemory } from "./archive-files.js";
+import { type ImageEntry, requireWithinLimits } from "./image-folder.js";
+import { readZip } from "./zip-entries.js";
 
 export interface ImageFiles {
   readonly entries: readonly ImageEntry[];
@@ -74,39 +70,14 @@ class FileHandleReader extends Reader<FileHandle> {
   }
 }
 
-/** @throws UserError for what is no .zip, is damaged or encrypted, or has entries that no image archive needs */
+/** @throws UserError as `readZip` does */
 export async function openZip(archive: string): Promise<ImageFiles> {
   const handle = await open(archive);
   try {
     const { size, mtimeMs } = await handle.stat();
-    // Names are checked by requireInside, for .zip and .tar.gz alike.
-    const reader = new ZipReader(new FileHandleReader(handle, size), {
-      useWebWorkers: false,
-      checkCrc32: true,
-      filenameValidation: "tolerant",
-    });
-    const listed = await reader.getEntries().catch((error: unknown) => {
-      throw new UserError(
-        `${archive}: cannot be read as a .zip archive (${(error as Error).message}); if it is damaged or incomplete, fetch it again`,
-      );
-    });
-    const entries = listed.flatMap((entry) => {
-      requireInside(entry.filename, archive);
-      if (entry.symlink) throw linkRefused(entry.filename, archive);
-      if (entry.directory) return [];
-      return {
-        path: entry.filename,
-        size: entry.uncompressedSize,
-        bytes: async () => {
-          if (entry.encrypted) throw new Error("is encrypted");
-          // A Writer of its own keeps to the size that the directory promises: more is an error, not more memory.
-          return entry.getData(new BoundedWriter(entry.uncompressedSize));
-        },
-      };
-    });
-    requireWithinLimits(entries, archive, imageLimits.archiveBytes);
+    const reader = new FileHandleReader(handle, size);
     return {
-      entries,
+      entries: await readZip(reader, archive),
       fingerprint: (path) => `${path}:${size}:${mtimeMs}`,
       close: () => handle.close(),
     };
@@ -116,34 +87,13 @@ export async function openZip(archive: string): Promise<ImageFiles> {
   }
 }
 
-class BoundedWriter extends Uint8ArrayWriter {
-  #written = 0;
-
-  constructor(private readonly limit: number) {
-    super();
-  }
-
-  override async writeUint8Array(array: Uint8Array): Promise<void> {
-    this.#written += array.length;
-    if (this.#written > this.limit)
-      throw new Error(
-        `unpacks to more than the ${this.limit} bytes it promises`,
-      );
-    await super.writeUint8Array(array);
-  }
-}
-
 /** The files of a .tar.gz that has been read into memory. */
 export function openTar(
   files: readonly ArchiveFile[],
   stamp: string,
 ): ImageFiles {
   return {
-    entries: files.map(({ path, data }) => ({
-      path,
-      size: data.length,
-      bytes: () => Promise.resolve(data),
-    })),
+    entries: entriesInMemory(files),
     fingerprint: (path) => `${path}:${stamp}`,
     close: () => Promise.resolve(),
   };

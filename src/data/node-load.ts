@@ -3,6 +3,7 @@ import { existsSync, statSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { UserError } from "../errors.js";
+import { cifarFiles } from "./archive-files.js";
 import {
   detectCifarLayout,
   type FileMap,
@@ -10,15 +11,8 @@ import {
   parseCifar,
 } from "./cifar.js";
 import { dataDefaults } from "./defaults.js";
-import { imageLimits } from "./image-folder.js";
-import { isImagePath, linkRefused, requireInside } from "./image-layout.js";
 import { limitSplit } from "./limits.js";
-import {
-  type ArchiveFile,
-  bareName,
-  byBareName,
-  readTarGz,
-} from "./node-archive.js";
+import { readTarGz } from "./node-archive.js";
 import type { FolderReport } from "./node-image-folder.js";
 import type { ImageFiles } from "./node-image-source.js";
 import { obtainOfficial, type OfficialOptions } from "./node-official.js";
@@ -101,10 +95,10 @@ async function openSource(spec: string, path: string): Promise<Source> {
     const { openZip } = await import("./node-image-source.js");
     return { kind: "images", files: await openZip(path) };
   }
-  const files = await readArchive(path);
-  const cifar = files.filter((file) => isCifarFile(bareName(file.path)));
-  if (cifar.length > 0 || isOfficial(spec))
-    return { kind: "cifar", files: byBareName(cifar, path) };
+  const files = await readTarGz(path);
+  const cifar = cifarFiles(files, path);
+  if (cifar.size > 0 || isOfficial(spec))
+    return { kind: "cifar", files: cifar };
   const { openTar } = await import("./node-image-source.js");
   return {
     kind: "images",
@@ -129,32 +123,6 @@ async function readFiles(
     }
   };
   return new Map(await Promise.all(names.map(read)));
-}
-
-/** Bytes of a .tar.gz's files that are held in memory at once. */
-const tarBytes = 4 * 2 ** 30;
-
-/** CIFAR's files and images of a .tar.gz, and the names of its other files (without their bytes). */
-async function readArchive(path: string): Promise<ArchiveFile[]> {
-  const others: ArchiveFile[] = [];
-  let held = 0;
-  let declared = 0;
-  const files = await readTarGz(path, ({ name, type = "file", size }) => {
-    requireInside(name, path);
-    if (type === "symlink" || type === "link") throw linkRefused(name, path);
-    if (type !== "file") return false;
-    declared += size;
-    const wanted = isCifarFile(bareName(name)) || isImagePath(name);
-    if (wanted) held += size;
-    else others.push({ path: name, data: new Uint8Array() });
-    if (held > tarBytes || declared > imageLimits.archiveBytes)
-      throw new UserError(
-        `${path}: its files have more than ${held > tarBytes ? tarBytes : imageLimits.archiveBytes} bytes together, from ` +
-          `${name} on; unpack it and name the folder`,
-      );
-    return wanted;
-  });
-  return [...files, ...others];
 }
 
 function loadCifar(

@@ -6,7 +6,9 @@
 import type { ParameterSpec } from "../engine/parameters.js";
 import type { LossScaling } from "../engine/session.js";
 import type { SafetensorsTensor } from "../engine/safetensors.js";
+import type { KernelRecord } from "../engine/tuning.js";
 import { UserError } from "../errors.js";
+import { parseObject } from "./json.js";
 import {
   decodeFile,
   encodeWeights,
@@ -72,6 +74,30 @@ export interface RunIdentity {
   readonly adapters: readonly string[];
   /** The kernel choices that it runs with, as JSON. */
   readonly kernels: string;
+}
+
+/** Whose run it is that begins now, or goes on from a checkpoint; its kernels are known when the model is compiled. */
+export function runIdentity(
+  config: string,
+  version: string,
+  adapter: string,
+  resumeFrom: CheckpointFile | undefined,
+): RunIdentity {
+  const adapters = resumeFrom?.adapters ?? [];
+  return {
+    config,
+    version,
+    adapters: adapters.at(-1) === adapter ? adapters : [...adapters, adapter],
+    kernels: "{}",
+  };
+}
+
+/** The kernels that a checkpoint's run went with; those that make no sense here are chosen by rule. */
+export function recordedKernels({
+  kernels,
+  path,
+}: CheckpointFile): KernelRecord {
+  return parseObject(kernels, path) as KernelRecord;
 }
 
 /** A checkpoint file: `last.safetensors`. */

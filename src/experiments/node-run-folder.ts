@@ -3,50 +3,12 @@ import { existsSync } from "node:fs";
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../errors.js";
-import {
-  type CheckpointFile,
-  decodeCheckpoint,
-  type EpochResult,
-} from "./checkpoint.js";
+import { type CheckpointFile, decodeCheckpoint } from "./checkpoint.js";
 import { configHash } from "./config-hash.js";
-import type { Memorisation } from "./memorisation.js";
 import { requireFreshFolder, requireOwnFolder } from "./node-files.js";
+import type { RunFacts, RunSummary } from "./run-files.js";
 import type { TrainSettings } from "./settings.js";
 import { decodeFile } from "./weights.js";
-
-/** The object of summary.json. */
-export interface RunSummary {
-  readonly run: string;
-  readonly model: string;
-  readonly data: string;
-  /** Where a resumed run changed it, all of them: "A, then B". */
-  readonly adapter: string;
-  readonly precision: string;
-  readonly steps: number;
-  readonly epochs: number;
-  readonly last: EpochResult;
-  readonly best: EpochResult;
-  readonly trainSeconds: number;
-  readonly imagesPerSecond: number;
-  readonly weightsSha256: string;
-  /** Only where labels were changed. */
-  readonly memorisation?: Memorisation;
-}
-
-/** What config.json says besides the settings. */
-export interface RunFacts {
-  readonly version: string;
-  readonly adapter: string;
-  readonly kernels: object;
-  readonly classes: readonly string[];
-  readonly normalisation: object;
-  /** Of images and true labels, training and test: a run goes on with the data it began with. */
-  readonly dataSha256: string;
-  readonly images: number;
-  readonly totalSteps: number;
-  readonly parameters: number;
-  readonly memory: object;
-}
 
 const factNames: ReadonlySet<string> = new Set(
   Object.keys({

@@ -5,14 +5,13 @@ import { basename } from "node:path";
 import { writeNpy } from "../data/npy.js";
 import type { Dataset } from "../data/types.js";
 import type { Device } from "../engine/device.js";
-import type { KernelRecord } from "../engine/tuning.js";
 import { UserError } from "../errors.js";
 import {
-  type CheckpointFile,
-  checkpointFormat,
   encodeCheckpoint,
   type Position,
+  recordedKernels,
   type RunIdentity,
+  runIdentity,
 } from "./checkpoint.js";
 import { configHash } from "./config-hash.js";
 import type { Evaluation as Metrics } from "./metrics.js";
@@ -25,28 +24,27 @@ import {
   writeFileAtomic,
   writeFolder,
 } from "./node-files.js";
-import { parseObject } from "./json.js";
+import { jsonText } from "./json.js";
 import { MetricsLog } from "./node-metrics-log.js";
 import {
   clearRunFolder,
   findRun,
   pathsOf,
   readCheckpoint,
+} from "./node-run-folder.js";
+import {
+  bestWeights,
+  evaluationFiles,
+  firstFiles,
+  hashedParts,
   type RunFacts,
   type RunSummary,
-} from "./node-run-folder.js";
-import { poisonRecord } from "./poison.js";
+  summaryOf,
+} from "./run-files.js";
 import type { TrainSettings } from "./settings.js";
-import { evaluationFiles } from "./run-files.js";
 import { train } from "./trainer.js";
-import type {
-  CheckpointInterval,
-  StartInfo,
-  TrainEvents,
-} from "./training-events.js";
-import { decodeWeights, encodeWeights, weightsSha256 } from "./weights.js";
-
-export type { RunSummary } from "./node-run-folder.js";
+import type { CheckpointInterval, TrainEvents } from "./training-events.js";
+import { decodeWeights } from "./weights.js";
 
 /** What a run tells while it goes on. */
 export interface RunEvents extends Pick<
@@ -92,15 +90,19 @@ export async function trainToFolder(request: RunRequest): Promise<RunSummary> {
   if (state.kind === "done") return state.summary;
   const paths = pathsOf(out);
   const poisoned = await poisonForSettings(dataset, settings);
-  const labels = writeNpy(poisoned.given);
   const resumeFrom =
     state.kind === "resume" ? await readCheckpoint(out, settings) : undefined;
   if (state.kind === "resume")
-    await requireSameData(out, state.config, dataset, labels);
+    await requireSameData(out, state.config, dataset, writeNpy(poisoned.given));
   const init = resumeFrom ? undefined : settings.init;
   const initBytes =
     init === undefined ? undefined : await readFileOrRefuse(init);
-  let identity = await identify(request, resumeFrom);
+  let identity = runIdentity(
+    await configHash(settings),
+    request.version,
+    device.adapterName,
+    resumeFrom,
+  );
   let metrics: MetricsLog | undefined;
   const { signal, checkpoint } = request;
   try {
@@ -123,11 +125,19 @@ export async function trainToFolder(request: RunRequest): Promise<RunSummary> {
             );
           metrics = resumeFrom
             ? MetricsLog.resume(paths.metrics, resumeFrom.position.records)
-            : await beginFolder(out, {
-                "config.json": json({ ...settings, ...facts(request, info) }),
-                "labels.npy": labels,
-                "poison.json": json(await poisonRecord(poisoned)),
-              });
+            : await beginFolder(
+                out,
+                await firstFiles(
+                  {
+                    settings,
+                    dataset,
+                    dataSha256: datasetSha256(dataset),
+                    poisoned,
+                    identity,
+                  },
+                  info,
+                ),
+              );
           if (resumeFrom)
             for (const folder of [out, paths.checkpoints])
               await removeLeftovers(folder);
@@ -137,16 +147,8 @@ export async function trainToFolder(request: RunRequest): Promise<RunSummary> {
           metrics!.append(record);
           events?.onRecord?.(record);
         },
-        onBest: ({ specs, weights, epoch, step }) =>
-          writeFileAtomic(
-            paths.best,
-            encodeWeights(specs, weights, undefined, {
-              format: checkpointFormat,
-              config: identity.config,
-              epoch: String(epoch),
-              step: String(step),
-            }),
-          ),
+        onBest: (best) =>
+          writeFileAtomic(paths.best, bestWeights(best, identity)),
         onCheckpoint: async (state) => {
           metrics!.sync();
           await writeFileAtomic(paths.last, encodeCheckpoint(state, identity));
@@ -161,23 +163,9 @@ export async function trainToFolder(request: RunRequest): Promise<RunSummary> {
       },
     );
     await writeEvaluation(out, dataset, result.metrics, result.logits);
-    const summary: RunSummary = {
-      run: basename(out),
-      model: settings.model,
-      data: settings.data,
-      adapter: identity.adapters.join(", then "),
-      precision: settings.precision,
-      steps: result.steps,
-      epochs: result.epochs,
-      last: result.last,
-      best: result.best,
-      trainSeconds: result.trainSeconds,
-      imagesPerSecond: result.imagesPerSecond,
-      weightsSha256: await weightsSha256(result.specs, result.weights),
-      ...(result.memorisation && { memorisation: result.memorisation }),
-    };
+    const summary = await summaryOf(basename(out), settings, identity, result);
     // Last of all: a run that has a summary is done.
-    await writeFileAtomic(paths.summary, json(summary));
+    await writeFileAtomic(paths.summary, jsonText(summary));
     return summary;
   } finally {
     metrics?.close();
@@ -222,26 +210,6 @@ async function requireSameData(
     );
 }
 
-/** The kernels that a checkpoint's run went with; those that make no sense here are chosen by rule. */
-function recordedKernels({ kernels, path }: CheckpointFile): KernelRecord {
-  return parseObject(kernels, path) as KernelRecord;
-}
-
-/** Whose run it is, but for the kernels, which are known when the model is compiled. */
-async function identify(
-  { device, settings, version }: RunRequest,
-  resumeFrom: CheckpointFile | undefined,
-): Promise<RunIdentity> {
-  const adapters = resumeFrom?.adapters ?? [];
-  const name = device.adapterName;
-  return {
-    config: await configHash(settings),
-    version,
-    adapters: adapters.at(-1) === name ? adapters : [...adapters, name],
-    kernels: "{}",
-  };
-}
-
 /** Says what has changed since the checkpoint that may change the last bits of the result. */
 function noticeChanges(
   { out, events }: RunRequest,
@@ -271,25 +239,6 @@ export async function writeEvaluation(
   await writeFolder(folder, evaluationFiles(dataset, metrics, logits));
 }
 
-/** What config.json says besides the settings: everything needed to make the run again. */
-function facts(
-  { device, dataset, version }: RunRequest,
-  { session, course, images }: StartInfo,
-): RunFacts {
-  return {
-    version,
-    adapter: device.adapterName,
-    kernels: session.kernels,
-    classes: dataset.classNames,
-    normalisation: { mean: dataset.mean, std: dataset.std },
-    dataSha256: datasetSha256(dataset),
-    images,
-    totalSteps: course.totalSteps,
-    parameters: session.store.parameterCount,
-    memory: session.memory,
-  };
-}
-
 const fingerprints = new WeakMap<Dataset, string>();
 
 /** SHA-256 in hex of a data set's images and true labels. A sweep asks for the same data set again and again. */
@@ -297,14 +246,9 @@ function datasetSha256(dataset: Dataset): string {
   let fingerprint = fingerprints.get(dataset);
   if (fingerprint === undefined) {
     const hash = createHash("sha256");
-    for (const { images, labels } of [dataset.train, dataset.test])
-      hash.update(images).update(labels);
+    for (const part of hashedParts(dataset)) hash.update(part);
     fingerprint = hash.digest("hex");
     fingerprints.set(dataset, fingerprint);
   }
   return fingerprint;
-}
-
-function json(value: object): string {
-  return `${JSON.stringify(value, undefined, 2)}\n`;
 }

@@ -8,7 +8,8 @@ import type { Device } from "../engine/device.js";
 import { DeviceLostError } from "../engine/errors.js";
 import { StorageError } from "./node-files.js";
 import { type RunEvents, trainToFolder } from "./node-run.js";
-import { readSummary, type RunSummary } from "./node-run-folder.js";
+import { readSummary } from "./node-run-folder.js";
+import type { RunSummary } from "./run-files.js";
 import {
   clearFailure,
   type Failure,

@@ -1,10 +1,10 @@
 /** The page's end of the line to the training worker: messages in batches, so that no task on the page is long. */
 import type { FromWorker, ToWorker } from "./protocol.js";
 
-/** Messages are shown so often at most, in milliseconds. */
-const interval = 100;
+/** Light messages are shown so often at most, in milliseconds. */
+const interval = 200;
 
-/** Messages that bring a drawing or a lot of pictures. */
+/** Messages that bring much to draw: each has a turn of its own, and the worker waits until it is drawn. */
 const heavyKinds: ReadonlySet<FromWorker["kind"]> = new Set([
   "started",
   "figure",
@@ -22,17 +22,30 @@ export function connect(
   const worker = new Worker(new URL("./worker/main.ts", import.meta.url), {
     type: "module",
   });
-  const waiting: FromWorker[] = [];
+  const send = (message: ToWorker) => {
+    worker.postMessage(message);
+  };
+  let light: FromWorker[] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
   const flush = () => {
-    // Up to the first message that brings much to draw, which gets a turn of its own.
-    const heavy = waiting.findIndex(({ kind }) => heavyKinds.has(kind));
-    const messages = waiting.splice(0, heavy < 0 ? waiting.length : heavy + 1);
-    timer = waiting.length > 0 ? setTimeout(flush, interval) : undefined;
-    onMessages(messages);
+    clearTimeout(timer);
+    timer = undefined;
+    if (light.length > 0) onMessages(light);
+    light = [];
   };
   worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
-    waiting.push(data);
+    if (heavyKinds.has(data.kind)) {
+      // What came before is shown before, and not in the same turn.
+      flush();
+      afterPaint(() => {
+        onMessages([data]);
+        afterPaint(() => {
+          send({ kind: "shown" });
+        });
+      });
+      return;
+    }
+    light.push(data);
     timer ??= setTimeout(flush, interval);
   };
   worker.onerror = ({ message }) => {
@@ -48,11 +61,19 @@ export function connect(
       },
     ]);
   };
-  return {
-    send: (message) => {
-      worker.postMessage(message);
-    },
+  return { send };
+}
+
+/** Calls back once the page has drawn what it was told, or soon where it is out of sight and draws nothing. */
+function afterPaint(callback: () => void): void {
+  let called = false;
+  const once = () => {
+    if (called) return;
+    called = true;
+    callback();
   };
+  requestAnimationFrame(() => setTimeout(once));
+  setTimeout(once, interval);
 }
 
 /** Hands a file to the reader. */

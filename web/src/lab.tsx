@@ -1,6 +1,5 @@
 /** The lab: what the reader can set, and what comes of it. */
-import { useEffect, useMemo, useReducer, useRef } from "preact/hooks";
-import { type Client, connect, save } from "./client.js";
+import { useMemo } from "preact/hooks";
 import { Curves } from "./components/curves.js";
 import { Figures } from "./components/figures.js";
 import { Gallery } from "./components/gallery.js";
@@ -9,62 +8,12 @@ import { RunList } from "./components/run-list.js";
 import { Setup } from "./components/setup.js";
 import { Status } from "./components/status.js";
 import { parseParameters } from "./params.js";
-import type { FromWorker, StudyRequest } from "./protocol.js";
-import { initialState, reduce } from "./state.js";
+import { isFree } from "./state.js";
+import { useLab } from "./use-lab.js";
 
 export function Lab() {
   const parameters = useMemo(() => parseParameters(location.search), []);
-  const [state, dispatch] = useReducer(
-    (before: typeof initialState, messages: readonly FromWorker[] | "begin") =>
-      messages === "begin"
-        ? {
-            ...before,
-            phase: "running" as const,
-            jobs: [],
-            figures: [],
-            galleries: new Map(),
-            report: null,
-            problem: null,
-            stopped: false,
-            imagesPerSecond: 0,
-            status: "Loading the data…",
-          }
-        : messages.reduce(reduce, before),
-    initialState,
-  );
-  const client = useRef<Client | null>(null);
-  const send: Client["send"] = (message) => {
-    client.current?.send(message);
-  };
-  const start = (request: StudyRequest) => {
-    dispatch("begin");
-    send({ kind: "start", request });
-  };
-  const goOn = () => {
-    dispatch("begin");
-    send({ kind: "resume" });
-  };
-
-  useEffect(() => {
-    client.current = connect((messages) => {
-      for (const message of messages) {
-        if (message.kind === "file") save(message.name, message.bytes);
-        if (message.kind === "done") {
-          const { results, impact } = message;
-          window.tarnishResult = { results, impact };
-        }
-        if (message.kind === "opened" && parameters.autostart)
-          start(parameters.request);
-      }
-      dispatch(messages);
-    });
-    send({ kind: "open" });
-  }, []);
-
-  useEffect(() => {
-    document.body.dataset["state"] = state.phase;
-  }, [state.phase]);
-
+  const [state, actions] = useLab(parameters);
   return (
     <>
       <a class="skip" href="#content">
@@ -86,26 +35,14 @@ export function Lab() {
         ))}
         {state.problem && <ProblemNote problem={state.problem} />}
         <Setup
-          state={state}
+          able={isFree(state)}
+          saved={state.phase === "done" ? null : state.saved}
+          own={state.own}
+          chosen={state.chosen ?? "sample"}
           initial={parameters.request}
-          onStart={start}
-          onResume={goOn}
-          onDiscard={() => {
-            send({ kind: "discard" });
-          }}
-          onDrop={(files) => {
-            send({ kind: "data", files });
-          }}
+          actions={actions}
         />
-        <Status
-          state={state}
-          onStop={() => {
-            send({ kind: "stop" });
-          }}
-          onDownload={(what) => {
-            send({ kind: "download", what });
-          }}
-        />
+        <Status state={state} actions={actions} />
         {state.jobs.length > 0 && (
           <>
             <RunList jobs={state.jobs} />

@@ -14,6 +14,8 @@ export const defaultRequest: StudyRequest = {
 export interface Parameters {
   readonly request: StudyRequest;
   readonly autostart: boolean;
+  /** Whether the address says which data to study. */
+  readonly namesData: boolean;
   /** What could not be read, in words; the default is used instead. */
   readonly complaints: readonly string[];
 }
@@ -83,6 +85,7 @@ export function parseParameters(query: string): Parameters {
       ...(trainLimit > 0 && { trainLimit }),
     },
     autostart: given.get("autostart") === "1",
+    namesData: data !== null,
     complaints,
   };
 }

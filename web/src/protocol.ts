@@ -29,6 +29,16 @@ export interface DataFacts {
   readonly testImages: number;
 }
 
+/** The reader's own data. */
+export interface OwnDataFacts extends DataFacts {
+  /** Whether the test images are a share of the one set there was. */
+  readonly heldOut: boolean;
+  /** Files that are not used: no images, or in no class folder. */
+  readonly skipped: number;
+  /** Whether a reload finds them again. */
+  readonly kept: boolean;
+}
+
 /** A run of the study as the page lists it. */
 export interface JobFacts {
   readonly id: string;
@@ -38,7 +48,15 @@ export interface JobFacts {
   /** Images that its training goes through, all epochs together. */
   readonly images: number;
   readonly done: boolean;
+  /** Of an earlier visit: where training stands, its curves, and the result of a run that is done. */
+  readonly trained: number;
+  readonly loss: readonly CurvePoint[];
+  readonly top1Curve: readonly CurvePoint[];
+  readonly top1: number | null;
 }
+
+/** Epochs, with fractions, and a value. */
+export type CurvePoint = readonly [number, number];
 
 /** A training image whose label was changed, and what the trained network makes of it. */
 export interface PoisonedImage {
@@ -65,11 +83,15 @@ export interface DrawnFigure {
 export type ToWorker =
   | { readonly kind: "open" }
   | { readonly kind: "data"; readonly files: readonly DroppedFile[] }
+  /** Forgets the reader's own data. */
+  | { readonly kind: "forget" }
   | { readonly kind: "start"; readonly request: StudyRequest }
   /** Goes on with the study that is stored. */
   | { readonly kind: "resume" }
   | { readonly kind: "discard" }
   | { readonly kind: "stop" }
+  /** What the worker waited for is on the screen. */
+  | { readonly kind: "shown" }
   | { readonly kind: "download"; readonly what: "study" | "weights" };
 
 /** A file that was dropped on the page, with its path inside what was dropped. */
@@ -82,9 +104,19 @@ export type FromWorker =
   | {
       readonly kind: "opened";
       readonly adapter: AdapterFacts;
+    }
+  /** What is at hand: the reader's own data, and a study that can go on. */
+  | {
+      readonly kind: "kept";
+      readonly own: OwnDataFacts | null;
       readonly saved: SavedStudy | null;
     }
-  | { readonly kind: "data"; readonly data: DataFacts }
+  /** Dropped files are being decoded; undefined while they are listed. */
+  | {
+      readonly kind: "reading";
+      readonly done?: number | undefined;
+      readonly total?: number | undefined;
+    }
   | {
       readonly kind: "started";
       readonly data: DataFacts;
@@ -98,12 +130,12 @@ export type FromWorker =
       readonly images: number;
       readonly imagesPerSecond: number;
     }
-  /** New points of the run's curves: epochs (with fractions) against loss, or against top-1. */
+  /** New points of a curve of the run. */
   | {
       readonly kind: "curve";
       readonly job: string;
       readonly curve: "loss" | "top1";
-      readonly points: readonly (readonly [number, number])[];
+      readonly points: readonly CurvePoint[];
     }
   | {
       readonly kind: "ended";
@@ -138,14 +170,16 @@ export interface SavedStudy {
   readonly request: StudyRequest;
   readonly runsDone: number;
   readonly runs: number;
+  /** The reader's own data that it needs and that are not here; null: it can go on. */
+  readonly missing: string | null;
 }
 
 /** What went wrong, and what the reader can do. */
 export interface Problem {
   readonly title: string;
   readonly advice: string;
-  /** The error's own words. */
-  readonly details: string;
+  /** The error's own words, where the advice has others. */
+  readonly details?: string | undefined;
   /** Nothing can be done on this page before a reload. */
   readonly fatal: boolean;
 }

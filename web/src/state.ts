@@ -1,34 +1,35 @@
 /** What the page shows, as a function of the messages that came. */
+import { counted } from "./numbers.js";
 import type {
   AdapterFacts,
-  DataFacts,
+  CurvePoint,
   DrawnFigure,
   FromWorker,
   JobFacts,
+  OwnDataFacts,
   PoisonedImage,
   Problem,
   SavedStudy,
+  StudyRequest,
 } from "./protocol.js";
 
 export type Phase = "loading" | "ready" | "running" | "done" | "failed";
-export type Point = readonly [number, number];
 
 export interface JobView extends JobFacts {
   readonly state: "waiting" | "running" | "done" | "diverged";
-  /** Images trained on so far. */
-  readonly trained: number;
-  readonly loss: readonly Point[];
-  readonly top1Curve: readonly Point[];
-  readonly top1: number | null;
 }
 
 export interface LabState {
   readonly phase: Phase;
   readonly adapter: AdapterFacts | null;
+  /** A study that can go on. */
   readonly saved: SavedStudy | null;
-  /** Facts of dropped data; null: the sample. */
-  readonly own: DataFacts | null;
-  readonly data: DataFacts | null;
+  /** The reader's own data, where there are any. */
+  readonly own: OwnDataFacts | null;
+  /** Which data a study would be about; null before anybody chose. */
+  readonly chosen: StudyRequest["data"] | null;
+  /** Set while dropped files are read: what is done so far, in words. */
+  readonly reading: string | null;
   readonly jobs: readonly JobView[];
   readonly imagesPerSecond: number;
   readonly figures: readonly DrawnFigure[];
@@ -36,25 +37,29 @@ export interface LabState {
   readonly galleries: ReadonlyMap<string, readonly PoisonedImage[]>;
   readonly report: string | null;
   readonly problem: Problem | null;
-  /** A study was stopped and can go on. */
-  readonly stopped: boolean;
   /** What goes on, in words, for the status line. */
   readonly status: string;
 }
+
+/** What the page itself has to say. */
+export type FromPage =
+  /** A study is asked for. */
+  | { readonly kind: "begin" }
+  | { readonly kind: "choose"; readonly data: StudyRequest["data"] };
 
 export const initialState: LabState = {
   phase: "loading",
   adapter: null,
   saved: null,
   own: null,
-  data: null,
+  chosen: null,
+  reading: null,
   jobs: [],
   imagesPerSecond: 0,
   figures: [],
   galleries: new Map(),
   report: null,
   problem: null,
-  stopped: false,
   status: "Looking for a GPU…",
 };
 
@@ -99,11 +104,12 @@ export function jobTitle({ model, arm, level }: JobFacts): string {
 const maxPoints = 400;
 
 function appended(
-  curve: readonly Point[],
-  points: readonly Point[],
-): readonly Point[] {
-  const all = [...curve, ...points];
-  return all.length <= maxPoints ? all : all.filter((_, i) => i % 2 === 0);
+  curve: readonly CurvePoint[],
+  points: readonly CurvePoint[],
+): readonly CurvePoint[] {
+  let all = [...curve, ...points];
+  while (all.length > maxPoints) all = all.filter((_, i) => i % 2 === 0);
+  return all;
 }
 
 function withJob(
@@ -119,30 +125,70 @@ function withJob(
   };
 }
 
-export function reduce(state: LabState, message: FromWorker): LabState {
+/** Whether a study can be set up and started now. */
+export function isFree({ phase, reading, problem }: LabState): boolean {
+  if (reading !== null) return false;
+  return phase === "failed"
+    ? !problem?.fatal
+    : phase === "ready" || phase === "done";
+}
+
+export function reduce(
+  state: LabState,
+  message: FromWorker | FromPage,
+): LabState {
   switch (message.kind) {
+    case "begin":
+      return {
+        ...state,
+        phase: "running",
+        jobs: [],
+        figures: [],
+        galleries: new Map(),
+        report: null,
+        problem: null,
+        imagesPerSecond: 0,
+        status: "Loading the data…",
+      };
+    case "choose":
+      return { ...state, chosen: message.data };
     case "opened":
       return {
         ...state,
         phase: "ready",
         adapter: message.adapter,
-        saved: message.saved,
         status: "Ready.",
       };
-    case "data":
-      return { ...state, own: message.data, problem: null };
+    case "kept": {
+      const { own, saved } = message;
+      // Files that were dropped just now are what the reader wants to study.
+      const chosen =
+        own === null
+          ? "sample"
+          : state.reading === null
+            ? (state.chosen ?? "own")
+            : "own";
+      const status =
+        own && state.reading !== null ? `${own.name} is ready.` : state.status;
+      return { ...state, own, saved, chosen, reading: null, status };
+    }
+    case "reading":
+      return {
+        ...state,
+        problem: null,
+        reading:
+          message.total === undefined
+            ? "Reading the files…"
+            : `Decoding images: ${counted(message.done ?? 0)} of ${counted(message.total)}…`,
+      };
     case "started":
       return {
         ...state,
         phase: "running",
-        data: message.data,
         jobs: message.jobs.map((job) => ({
           ...job,
           state: job.done ? "done" : "waiting",
-          trained: 0,
-          loss: [],
-          top1Curve: [],
-          top1: null,
+          loss: appended([], job.loss),
         })),
         saved: null,
         status: "Preparing…",
@@ -189,11 +235,10 @@ export function reduce(state: LabState, message: FromWorker): LabState {
         ...state,
         phase: "done",
         report: message.report,
-        stopped: false,
         status: "Done.",
       };
     case "stopped":
-      return { ...state, phase: "ready", stopped: true, status: "Stopped." };
+      return { ...state, phase: "ready", status: "Stopped." };
     case "problem":
       return {
         ...state,
@@ -202,8 +247,9 @@ export function reduce(state: LabState, message: FromWorker): LabState {
           message.problem.fatal || state.phase === "running"
             ? "failed"
             : state.phase,
+        reading: null,
         problem: message.problem,
-        status: message.problem.title,
+        status: `${message.problem.title}.`,
       };
     case "file":
       return state;

@@ -107,14 +107,24 @@ function matrixSvg(
   const side = cells.left + order.length * cells.cellWidth;
   const muted = { fill: "var(--muted)" };
   const middle = cells.left + (order.length * cells.cellWidth) / 2;
+  const length = Math.min(360, side - cells.left);
+  // Squares of 0 to 1 at equal steps; a few classes leave no room for five.
+  const ticks =
+    length < 180
+      ? ["0", "25 %", "100 %"]
+      : ["0", "6 %", "25 %", "56 %", "100 %"];
   const svg = chart(
     side + 4,
     side + 36,
     `Confusion matrix of ${model.group.model}`,
     text(middle, 12, "predicted class", { ...muted, "text-anchor": "middle" }) +
-      text(0, 0, "true class", { ...muted, "text-anchor": "middle", transform: `translate(12,${middle.toFixed(1)})rotate(-90)` }) + // prettier-ignore
+      text(0, 0, "true class", {
+        ...muted,
+        "text-anchor": "middle",
+        transform: `translate(12,${middle.toFixed(1)})rotate(-90)`,
+      }) + // prettier-ignore
       `<g class="matrix">${cellsMarkup(spec)}</g>` +
-      legendMarkup("seq", ["0", "6 %", "25 %", "56 %", "100 %"], cells.left, side + 8, Math.min(360, side - cells.left)), // prettier-ignore
+      legendMarkup("seq", ticks, cells.left, side + 8, length),
   );
   return { svg, spec };
 }

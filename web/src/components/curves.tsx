@@ -1,12 +1,13 @@
 /** Live curves, one line a run: the loss of every step, smoothed, and top-1 on the test images after each epoch. */
 import { memo } from "preact/compat";
 import { chart, frame, stroke } from "../../../src/experiments/report/svg.js";
-import { jobTitle, type JobView, type Point } from "../state.js";
+import type { CurvePoint } from "../protocol.js";
+import { jobTitle, type JobView } from "../state.js";
 
 /** Means over windows that let the eye see the trend. */
-function smoothed(points: readonly Point[]): readonly Point[] {
+function smoothed(points: readonly CurvePoint[]): readonly CurvePoint[] {
   const window = Math.ceil(points.length / 60);
-  const result: Point[] = [];
+  const result: CurvePoint[] = [];
   for (let i = 0; i < points.length; i += window) {
     const part = points.slice(i, i + window);
     const mean = part.reduce((sum, [, y]) => sum + y, 0) / part.length;
@@ -19,7 +20,7 @@ interface Line {
   readonly title: string;
   readonly color: string;
   readonly dash: string | undefined;
-  readonly points: readonly Point[];
+  readonly points: readonly CurvePoint[];
 }
 
 function draw(label: string, lines: readonly Line[], fromZero: boolean) {
@@ -53,7 +54,7 @@ function draw(label: string, lines: readonly Line[], fromZero: boolean) {
 
 function linesOf(
   jobs: readonly JobView[],
-  of: (job: JobView) => readonly Point[],
+  of: (job: JobView) => readonly CurvePoint[],
 ): Line[] {
   return jobs.map((job) => ({
     title: jobTitle(job),

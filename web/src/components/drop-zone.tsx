@@ -1,32 +1,42 @@
-/** Where the reader drops a CIFAR archive or an image folder, or chooses one. */
+/** Where the reader drops images, or chooses them: a folder, a .zip or .tar.gz of one, or a CIFAR archive. */
 import { useRef, useState } from "preact/hooks";
 import type { DroppedFile } from "../protocol.js";
 
-/** All files below a dropped entry, with their paths. */
-async function filesBelow(entry: FileSystemEntry): Promise<DroppedFile[]> {
-  if (entry.isFile) {
-    const file = await new Promise<File>((resolve, reject) => {
-      (entry as FileSystemFileEntry).file(resolve, reject);
-    });
-    return [{ path: entry.fullPath.replace(/^\//, ""), file }];
-  }
-  const reader = (entry as FileSystemDirectoryEntry).createReader();
+/** All files below dropped entries, with their paths; hidden files and folders are left out. */
+async function filesBelow(
+  entries: readonly FileSystemEntry[],
+): Promise<DroppedFile[]> {
   const files: DroppedFile[] = [];
-  // A reader gives its entries in parts, the last of them empty.
-  for (;;) {
-    const part = await new Promise<FileSystemEntry[]>((resolve, reject) => {
-      reader.readEntries(resolve, reject);
-    });
-    if (part.length === 0) return files;
-    for (const inner of part) files.push(...(await filesBelow(inner)));
-  }
+  const walk = async (entry: FileSystemEntry): Promise<void> => {
+    if (entry.name.startsWith(".")) return;
+    if (entry.isFile) {
+      const file = await new Promise<File>((resolve, reject) => {
+        (entry as FileSystemFileEntry).file(resolve, reject);
+      });
+      files.push({ path: entry.fullPath.replace(/^\//, ""), file });
+      return;
+    }
+    const reader = (entry as FileSystemDirectoryEntry).createReader();
+    // A reader gives its entries in parts, the last of them empty.
+    for (;;) {
+      const part = await new Promise<FileSystemEntry[]>((resolve, reject) => {
+        reader.readEntries(resolve, reject);
+      });
+      if (part.length === 0) return;
+      for (const inner of part) await walk(inner);
+    }
+  };
+  for (const entry of entries) await walk(entry);
+  return files;
 }
 
 interface Props {
+  readonly able: boolean;
   readonly onDrop: (files: readonly DroppedFile[]) => void;
+  readonly onRefused: (why: string) => void;
 }
 
-export function DropZone({ onDrop }: Props) {
+export function DropZone({ able, onDrop, onRefused }: Props) {
   const [over, setOver] = useState(false);
   const archive = useRef<HTMLInputElement>(null);
   const folder = useRef<HTMLInputElement>(null);
@@ -42,10 +52,11 @@ export function DropZone({ onDrop }: Props) {
   };
   return (
     <div
+      id="drop"
       class={over ? "drop over" : "drop"}
       onDragOver={(event) => {
         event.preventDefault();
-        setOver(true);
+        setOver(able);
       }}
       onDragLeave={() => {
         setOver(false);
@@ -53,15 +64,23 @@ export function DropZone({ onDrop }: Props) {
       onDrop={(event) => {
         event.preventDefault();
         setOver(false);
+        if (!able) return;
         const entries = [...(event.dataTransfer?.items ?? [])]
           .map((item) => item.webkitGetAsEntry())
           .filter((entry) => entry !== null);
-        void Promise.all(entries.map(filesBelow)).then((files) => {
-          onDrop(files.flat());
+        if (entries.length === 0) {
+          onRefused("No files came with that. Drop files or a folder.");
+          return;
+        }
+        filesBelow(entries).then(onDrop, (error: unknown) => {
+          onRefused(
+            `The browser cannot read them (${(error as Error).message}). Copy them elsewhere and drop the copies.`,
+          );
         });
       }}
     >
-      Drop a CIFAR archive or an image folder here, or choose{" "}
+      Drop your own images here (a folder with a folder per class, or a .zip or
+      .tar.gz of one) or a CIFAR archive, or choose{" "}
       <button type="button" onClick={() => archive.current?.click()}>
         an archive
       </button>{" "}
@@ -70,6 +89,7 @@ export function DropZone({ onDrop }: Props) {
       </button>
       <input
         ref={archive}
+        id="archive"
         type="file"
         hidden
         accept=".gz,.tgz,.zip"
@@ -77,6 +97,7 @@ export function DropZone({ onDrop }: Props) {
       />
       <input
         ref={folder}
+        id="folder"
         type="file"
         hidden
         // Not in the DOM's types yet.

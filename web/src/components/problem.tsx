@@ -6,12 +6,14 @@ export function ProblemNote({ problem }: { readonly problem: Problem }) {
     <section class="problem" role="alert">
       <h2>{problem.title}</h2>
       <p>{problem.advice}</p>
-      <details>
-        <summary>The error in its own words</summary>
-        <p>
-          <code>{problem.details}</code>
-        </p>
-      </details>
+      {problem.details !== undefined && (
+        <details>
+          <summary>The error in its own words</summary>
+          <p>
+            <code>{problem.details}</code>
+          </p>
+        </details>
+      )}
     </section>
   );
 }

@@ -1,4 +1,6 @@
 /** The runs of the study, and how far each is. */
+import { memo } from "preact/compat";
+import { counted } from "../numbers.js";
 import { jobTitle, type JobView } from "../state.js";
 
 const words: Readonly<Record<JobView["state"], string>> = {
@@ -7,6 +9,20 @@ const words: Readonly<Record<JobView["state"], string>> = {
   done: "done",
   diverged: "diverged",
 };
+
+/** A run that has not changed is not drawn again. */
+const Row = memo(({ job }: { readonly job: JobView }) => (
+  <tr data-run-state={job.state}>
+    <th scope="row">{jobTitle(job)}</th>
+    <td>{words[job.state]}</td>
+    <td class="number">
+      {counted(job.trained)} of {counted(job.images)}
+    </td>
+    <td class="number">
+      {job.top1 === null ? "" : `${(100 * job.top1).toFixed(1)} %`}
+    </td>
+  </tr>
+));
 
 export function RunList({ jobs }: { readonly jobs: readonly JobView[] }) {
   return (
@@ -28,17 +44,7 @@ export function RunList({ jobs }: { readonly jobs: readonly JobView[] }) {
           </thead>
           <tbody>
             {jobs.map((job) => (
-              <tr key={job.id} data-run-state={job.state}>
-                <th scope="row">{jobTitle(job)}</th>
-                <td>{words[job.state]}</td>
-                <td class="number">
-                  {job.trained.toLocaleString("en")} of{" "}
-                  {job.images.toLocaleString("en")}
-                </td>
-                <td class="number">
-                  {job.top1 === null ? "" : `${(100 * job.top1).toFixed(1)} %`}
-                </td>
-              </tr>
+              <Row key={job.id} job={job} />
             ))}
           </tbody>
         </table>

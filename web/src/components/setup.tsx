@@ -1,18 +1,21 @@
 /** What the reader chooses: data, models, arms and levels, epochs, seed. */
+import { memo } from "preact/compat";
 import { useState } from "preact/hooks";
 import { modelNames } from "../../../src/models/registry.js";
 import { parseLevels } from "../params.js";
-import type { DroppedFile, StudyRequest } from "../protocol.js";
-import type { LabState } from "../state.js";
-import { DropZone } from "./drop-zone.js";
+import type { OwnDataFacts, SavedStudy, StudyRequest } from "../protocol.js";
+import type { Actions } from "../use-lab.js";
+import { DataChoice } from "./data-choice.js";
 
 interface Props {
-  readonly state: LabState;
+  /** Whether a study can be set up and started now. */
+  readonly able: boolean;
+  /** A study that can go on. */
+  readonly saved: SavedStudy | null;
+  readonly own: OwnDataFacts | null;
+  readonly chosen: StudyRequest["data"];
   readonly initial: StudyRequest;
-  readonly onStart: (request: StudyRequest) => void;
-  readonly onResume: () => void;
-  readonly onDiscard: () => void;
-  readonly onDrop: (files: readonly DroppedFile[]) => void;
+  readonly actions: Actions;
 }
 
 /** Models that a GPU in a page trains while one watches; the others take hours. */
@@ -27,8 +30,7 @@ function toggled<T>(list: readonly T[], item: T): readonly T[] {
     : [...list, item];
 }
 
-export function Setup(props: Props) {
-  const { state, initial, onStart, onResume, onDiscard, onDrop } = props;
+function SetupForm({ able, saved, own, chosen, initial, actions }: Props) {
   const [request, setRequest] = useState(initial);
   const [percents, setPercents] = useState(asPercents(initial.levels));
   const change = (part: Partial<StudyRequest>) => {
@@ -50,11 +52,10 @@ export function Setup(props: Props) {
         : request.arms.length === 0
           ? "Choose wrong labels, removed images, or both."
           : null;
-  const able = state.phase === "ready" || state.phase === "done";
   const submit = (event: Event) => {
     event.preventDefault();
     if (wrong === null && typeof levels !== "string" && able)
-      onStart({ ...request, levels, data: state.own ? "own" : "sample" });
+      actions.start({ ...request, levels, data: chosen });
   };
   const whole = (
     key: "epochs" | "seed" | "trainLimit",
@@ -87,29 +88,24 @@ export function Setup(props: Props) {
   const heavy = request.models.filter((model) => !quick.has(model));
   return (
     <form class="setup" onSubmit={submit} aria-label="The study">
-      {(state.saved ?? state.stopped) && able && (
+      {saved && able && (
         <p class="notice">
-          {state.saved
-            ? `An earlier study is here: ${state.saved.runsDone} of ${state.saved.runs} runs are done. `
-            : "The study was stopped. "}
-          <button type="button" id="resume" onClick={onResume}>
-            Go on with it
-          </button>{" "}
-          {state.saved && (
-            <button type="button" onClick={onDiscard}>
-              Forget it
+          {`A study is here that can go on: ${saved.runsDone} of ${saved.runs} runs are done. `}
+          {saved.missing === null ? (
+            <button type="button" id="resume" onClick={actions.resume}>
+              Go on with it
             </button>
-          )}
+          ) : (
+            `It needs ${saved.missing}, which is not kept here: drop it again. `
+          )}{" "}
+          <button type="button" onClick={actions.discard}>
+            Forget it
+          </button>
         </p>
       )}
       <fieldset disabled={!able}>
         <legend>Data</legend>
-        <p>
-          {state.own
-            ? `${state.own.name}: ${state.own.trainImages.toLocaleString("en")} training and ${state.own.testImages.toLocaleString("en")} test images in ${state.own.classes.length} classes.`
-            : "The sample: 2,000 training and 1,000 test images of CIFAR-10 in 10 classes."}
-        </p>
-        <DropZone onDrop={onDrop} />
+        <DataChoice able={able} own={own} chosen={chosen} actions={actions} />
         {whole("trainLimit", "Training images", 10, "all")}
       </fieldset>
       <fieldset disabled={!able}>
@@ -192,3 +188,6 @@ export function Setup(props: Props) {
     </form>
   );
 }
+
+/** What a study's progress has nothing to do with is not drawn again. */
+export const Setup = memo(SetupForm);

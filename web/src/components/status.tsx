@@ -1,5 +1,7 @@
 /** The line that says what goes on, with the bar, the speed, the time left, and what can be done now. */
+import { counted } from "../numbers.js";
 import { type LabState, progressOf, secondsLeft } from "../state.js";
+import type { Actions } from "../use-lab.js";
 
 /** "about 3 min", "about 20 s". */
 function duration(seconds: number): string {
@@ -10,11 +12,10 @@ function duration(seconds: number): string {
 
 interface Props {
   readonly state: LabState;
-  readonly onStop: () => void;
-  readonly onDownload: (what: "study" | "weights") => void;
+  readonly actions: Actions;
 }
 
-export function Status({ state, onStop, onDownload }: Props) {
+export function Status({ state, actions }: Props) {
   const { phase, imagesPerSecond, adapter } = state;
   const running = phase === "running";
   const left = running ? secondsLeft(state) : null;
@@ -22,7 +23,7 @@ export function Status({ state, onStop, onDownload }: Props) {
   return (
     <section class="status" aria-label="Progress">
       <p id="status" role="status">
-        {state.status}
+        {state.reading ?? state.status}
       </p>
       {state.jobs.length > 0 && (
         <progress max={1} value={share} aria-label="Share of the study done">
@@ -32,7 +33,7 @@ export function Status({ state, onStop, onDownload }: Props) {
       <p class="note numbers">
         {running && imagesPerSecond > 0 && (
           <>
-            {Math.round(imagesPerSecond).toLocaleString("en")} images/s
+            {counted(imagesPerSecond)} images/s
             {left !== null && `, ${duration(left)} left`}
             {" · "}
           </>
@@ -41,7 +42,12 @@ export function Status({ state, onStop, onDownload }: Props) {
           `${adapter.name}${adapter.software ? " (no GPU: the CPU does its work, slowly)" : ""}`}
       </p>
       <p class="actions">
-        <button id="stop" type="button" disabled={!running} onClick={onStop}>
+        <button
+          id="stop"
+          type="button"
+          disabled={!running}
+          onClick={actions.stop}
+        >
           Stop
         </button>
         <button
@@ -49,7 +55,7 @@ export function Status({ state, onStop, onDownload }: Props) {
           type="button"
           disabled={phase !== "done" && state.figures.length === 0}
           onClick={() => {
-            onDownload("study");
+            actions.download("study");
           }}
         >
           Download the study (.zip)
@@ -59,7 +65,7 @@ export function Status({ state, onStop, onDownload }: Props) {
           type="button"
           disabled={phase !== "done" && state.figures.length === 0}
           onClick={() => {
-            onDownload("weights");
+            actions.download("weights");
           }}
         >
           Download weights (.safetensors)

@@ -1,14 +1,11 @@
-/** The data of a study in a page: the embedded sample, or files that the reader dropped on it. */
-import {
-  isCifarFile,
-  detectCifarLayout,
-  parseCifar,
-} from "../../../src/data/cifar.js";
+/** The embedded sample, and what every data set of the lab is asked for. */
+import { parseCifar } from "../../../src/data/cifar.js";
 import { limitSplit } from "../../../src/data/limits.js";
 import type { Dataset } from "../../../src/data/types.js";
 import { UserError } from "../../../src/errors.js";
-import type { DataFacts, DroppedFile } from "../protocol.js";
-import { readArchive } from "./archive.js";
+import { hashedParts } from "../../../src/experiments/run-files.js";
+import { sha256 } from "../../../src/experiments/sha256.js";
+import type { DataFacts } from "../protocol.js";
 
 const sampleFiles = [
   "batches.meta.txt",
@@ -37,28 +34,6 @@ export async function loadSample(): Promise<Dataset> {
   return parseCifar(files, "cifar10", { name: "sample", source: "the sample" });
 }
 
-/** CIFAR in the official binary layout, as its archive or its files. @throws UserError naming what does not fit */
-export async function loadDropped(
-  dropped: readonly DroppedFile[],
-): Promise<Dataset> {
-  const files = new Map<string, Uint8Array>();
-  for (const { path, file } of dropped) {
-    const name = path.split("/").at(-1)!;
-    if (/\.(tar\.gz|tgz)$/i.test(name))
-      for (const [inner, bytes] of await readArchive(file, isCifarFile))
-        files.set(inner, bytes);
-    else if (isCifarFile(name))
-      files.set(name, new Uint8Array(await file.arrayBuffer()));
-  }
-  const source = dropped.length === 1 ? dropped[0]!.path : "the dropped files";
-  const layout = detectCifarLayout(files.keys());
-  if (!layout)
-    throw new UserError(
-      `${source}: holds no CIFAR data in the official binary layout (data_batch_1.bin, …, test_batch.bin and batches.meta.txt, or train.bin, test.bin and fine_label_names.txt)`,
-    );
-  return parseCifar(files, layout, { name: layout, source });
-}
-
 /** At most so many training images, class-balanced. */
 export function limited(dataset: Dataset, trainLimit?: number): Dataset {
   if (trainLimit === undefined) return dataset;
@@ -76,4 +51,11 @@ export function factsOf({ name, classNames, train, test }: Dataset): DataFacts {
     trainImages: train.count,
     testImages: test.count,
   };
+}
+
+/** `dataSha256` of config.json. */
+export async function datasetSha256(dataset: Dataset): Promise<string> {
+  return sha256(
+    new Uint8Array(await new Blob([...hashedParts(dataset)]).arrayBuffer()),
+  );
 }

@@ -1,66 +1,66 @@
 /** The training worker: opens the GPU, loads data, runs the study, hands out files. The page only shows. */
 import { zip } from "fflate";
-import type { Dataset } from "../../../src/data/types.js";
 import { type Device, openDevice } from "../../../src/engine/device.js";
-import { isObject } from "../../../src/experiments/json.js";
+import { UserError } from "../../../src/errors.js";
 import { planSweep } from "../../../src/experiments/sweep.js";
 import { InterruptedError } from "../../../src/experiments/trainer.js";
 import packageJson from "../../../package.json";
-import type {
-  FromWorker,
-  SavedStudy,
-  StudyRequest,
-  ToWorker,
-} from "../protocol.js";
-import { factsOf, limited, loadDropped, loadSample } from "./data.js";
-import { problemOf } from "./problems.js";
+import type { FromWorker, StudyRequest, ToWorker } from "../protocol.js";
+import { datasetSha256, factsOf, limited, loadSample } from "./data.js";
+import { loadDropped } from "./dropped.js";
+import { OwnData } from "./own-data.js";
+import { problemOf, unreadable } from "./problems.js";
+import { readSaved, savedFile, type Saved, savedStudy } from "./saved.js";
 import { StudyStore } from "./store.js";
-import { Study } from "./study.js";
+import { galleryFile, Study } from "./study.js";
 
 const version = `tarnish ${packageJson.version}`;
-/** Where the store keeps what was asked for, beside the files of the sweep. */
-const requestFile = "lab.json";
 
 const scope = self as unknown as DedicatedWorkerGlobalScope;
 const tell = (message: FromWorker, transfer: Transferable[] = []) => {
   scope.postMessage(message, transfer);
 };
 
+let shown = () => {};
+
+/**
+ * Tells the page something that it takes a while to draw, and waits until it has: where the CPU does the GPU's work,
+ * training would take the page's turn.
+ */
+const show = (message: FromWorker): Promise<void> =>
+  new Promise((resolve) => {
+    shown = resolve;
+    tell(message);
+  });
+
 let device: Device | undefined;
 let store: StudyStore;
-let own: Dataset | undefined;
+let own: OwnData | undefined;
 let stop: AbortController | undefined;
 
 async function open(): Promise<void> {
   device = await openDevice();
-  store = await StudyStore.open();
+  [store, own] = await Promise.all([StudyStore.open(), OwnData.open()]);
+  tellKept();
   const { adapterName: name, isSoftware: software } = device;
-  tell({ kind: "opened", adapter: { name, software }, saved: savedStudy() });
+  tell({ kind: "opened", adapter: { name, software } });
 }
 
-function savedStudy(): SavedStudy | null {
-  const text = store.text(requestFile);
-  const sweepText = store.text("sweep.json");
-  if (text === undefined || sweepText === undefined) return null;
-  try {
-    const request = JSON.parse(text) as StudyRequest;
-    const sweep: unknown = JSON.parse(sweepText);
-    const jobs =
-      isObject(sweep) && Array.isArray(sweep["jobs"]) ? sweep["jobs"] : [];
-    const states = jobs.map((job: unknown) => isObject(job) && job["state"]);
-    const runsDone = states.filter((state) => state === "done").length;
-    // Dropped files are not kept: such a study cannot go on after a reload.
-    return request.data === "sample"
-      ? { request, runsDone, runs: states.length }
-      : null;
-  } catch {
-    return null;
-  }
+function tellKept(): void {
+  tell({
+    kind: "kept",
+    own: own?.facts ?? null,
+    saved: savedStudy(store, own),
+  });
 }
 
-async function run(request: StudyRequest): Promise<void> {
+async function run({ request, ownData }: Saved): Promise<void> {
+  if (ownData && ownData.sha256 !== own?.sha256)
+    throw new UserError(
+      `the study's data (${ownData.name}) are not here any more; drop them again to go on`,
+    );
   device ??= await openDevice();
-  const whole = request.data === "own" && own ? own : await loadSample();
+  const whole = ownData ? await own!.dataset() : await loadSample();
   const dataset = limited(whole, request.trainLimit);
   const { models, levels, arms, epochs, seed } = request;
   const jobs = await planSweep(
@@ -86,9 +86,14 @@ async function run(request: StudyRequest): Promise<void> {
     },
     dataset.train.count,
   );
-  await store.put(requestFile, JSON.stringify(request));
-  const study = new Study({ device, dataset, jobs, store, version, tell });
-  tell({ kind: "started", data: factsOf(dataset), jobs: study.jobFacts });
+  await store.put(savedFile, JSON.stringify({ request, ownData }));
+  const dataSha256 = await datasetSha256(dataset);
+  const study = new Study({ device, dataset, dataSha256, jobs, store, version, tell, show }); // prettier-ignore
+  await show({
+    kind: "started",
+    data: factsOf(dataset),
+    jobs: study.jobFacts,
+  });
   stop = new AbortController();
   try {
     await study.run(stop.signal);
@@ -96,9 +101,23 @@ async function run(request: StudyRequest): Promise<void> {
     if (!(error instanceof InterruptedError) && !stop.signal.aborted)
       throw error;
     tell({ kind: "stopped" });
+    tellKept();
   } finally {
     stop = undefined;
   }
+}
+
+async function start(request: StudyRequest): Promise<void> {
+  if (request.data === "own" && !own)
+    throw new UserError("there are no data of your own; drop some first");
+  await store.clear();
+  await run({
+    request,
+    ownData:
+      request.data === "own"
+        ? { name: own!.facts.name, sha256: own!.sha256 }
+        : null,
+  });
 }
 
 /** The sweep folder as a .zip, or the weights of the last run that has any. */
@@ -115,7 +134,7 @@ async function download(what: "study" | "weights"): Promise<void> {
   }
   const files = Object.fromEntries(
     store.paths
-      .filter((path) => path !== requestFile)
+      .filter((path) => path !== savedFile && !path.endsWith(`/${galleryFile}`))
       .map((path) => [path, store.bytes(path)!]),
   );
   const bytes = await new Promise<Uint8Array<ArrayBuffer>>(
@@ -129,27 +148,51 @@ async function download(what: "study" | "weights"): Promise<void> {
   tell({ kind: "file", name: "tarnish-lab.zip", bytes }, [bytes.buffer]);
 }
 
+async function takeFiles({
+  files,
+}: Extract<ToWorker, { kind: "data" }>): Promise<void> {
+  tell({ kind: "reading" });
+  let told = performance.now();
+  try {
+    const loaded = await loadDropped(files, (done, total) => {
+      const now = performance.now();
+      if (done < total && now < told + 100) return;
+      told = now;
+      tell({ kind: "reading", done, total });
+    });
+    own = await OwnData.keep(loaded);
+    tellKept();
+  } catch (error) {
+    tell({ kind: "problem", problem: unreadable(error) });
+  }
+}
+
 async function handle(message: ToWorker): Promise<void> {
   switch (message.kind) {
     case "open":
       return open();
     case "data":
-      own = await loadDropped(message.files);
-      tell({ kind: "data", data: factsOf(own) });
+      return takeFiles(message);
+    case "forget":
+      own = undefined;
+      await OwnData.forget();
+      tellKept();
       return;
     case "start":
-      await store.clear();
-      return run(message.request);
+      return start(message.request);
     case "resume": {
-      const text = store.text(requestFile);
-      return text === undefined
-        ? undefined
-        : run(JSON.parse(text) as StudyRequest);
+      const saved = readSaved(store);
+      return saved ? run(saved) : undefined;
     }
     case "discard":
-      return store.clear();
+      await store.clear();
+      tellKept();
+      return;
     case "stop":
       stop?.abort();
+      return;
+    case "shown":
+      shown();
       return;
     case "download":
       return download(message.what);

@@ -34,17 +34,24 @@ export function problemOf(error: unknown): Problem {
       details,
       fatal: false,
     };
+  // Its message is made for people: it names what is wrong and what to do.
   if (error instanceof UserError)
-    return {
-      title: "This cannot be done",
-      advice: "Change what the message names and start again.",
-      details,
-      fatal: false,
-    };
+    return { title: "This cannot be done", advice: sentence(details), fatal: false }; // prettier-ignore
   return {
     title: "Something went wrong",
     advice: "Reload the page; what was trained so far is kept.",
     details,
     fatal: false,
   };
+}
+
+/** Dropped files that make no data set. */
+export function unreadable(error: unknown): Problem {
+  const problem = problemOf(error);
+  return { ...problem, title: error instanceof UserError ? "These files cannot be used" : problem.title }; // prettier-ignore
+}
+
+/** With a full stop; names at its beginning stay as they are. */
+function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }

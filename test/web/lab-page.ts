@@ -1,0 +1,149 @@
+/** The built lab, served by `tarnish serve`, in headless Chromium on SwiftShader. */
+import { spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { unzipSync } from "fflate";
+import {
+  type Browser,
+  type BrowserContext,
+  chromium,
+  type Page,
+} from "playwright-core";
+import { packageRoot } from "../../src/data/node-root.js";
+import { startTarnish } from "../cli/command.js";
+
+const root = packageRoot();
+
+export const builtPage = join(root, "dist", "web");
+export const browserPath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+
+export interface Visit {
+  readonly page: Page;
+  /** Errors on the console, and requests to anywhere else. */
+  readonly complaints: string[];
+}
+
+export class Lab {
+  private constructor(
+    private readonly browser: Browser,
+    readonly url: string,
+    private readonly stopServer: () => void,
+  ) {}
+
+  /** Builds the page, serves it and starts a browser. */
+  static async open(): Promise<Lab> {
+    const { status, stderr } = spawnSync("npm", ["run", "build:web"], {
+      cwd: root,
+      encoding: "utf8",
+    });
+    if (status !== 0) throw new Error(`the lab's build failed:\n${stderr}`);
+    const { child } = startTarnish(
+      ["serve", "--port", "0", "--no-open", "--json"],
+      { cwd: root },
+    );
+    const [line] = (await once(child.stdout!, "data")) as [Buffer];
+    const { url } = JSON.parse(line.toString()) as { url: string };
+    const browser = await chromium.launch({
+      executablePath: browserPath,
+      args: [
+        "--no-sandbox",
+        "--enable-unsafe-webgpu",
+        "--use-webgpu-adapter=swiftshader",
+        "--enable-features=Vulkan",
+      ],
+    });
+    return new Lab(browser, url, () => void child.kill("SIGTERM"));
+  }
+
+  async close(): Promise<void> {
+    await this.browser.close();
+    this.stopServer();
+  }
+
+  /** A visitor of his own. */
+  async visit(
+    query: string,
+    viewport = { width: 1200, height: 900 },
+  ): Promise<Visit> {
+    const context = await this.browser.newContext({ viewport });
+    return this.enter(context, query);
+  }
+
+  /** Another page of a visitor. */
+  async enter(context: BrowserContext, query: string): Promise<Visit> {
+    const page = await context.newPage();
+    const complaints: string[] = [];
+    page.on("console", (message) => {
+      if (message.type() === "error") complaints.push(message.text());
+    });
+    page.on("pageerror", ({ message }) => complaints.push(message));
+    page.on("request", (request) => {
+      const address = request.url();
+      if (!/^(data|blob):/.test(address) && !address.startsWith(this.url))
+        complaints.push(`request to ${address}`);
+    });
+    await page.goto(this.url + query);
+    return { page, complaints };
+  }
+}
+
+interface TraceEvent {
+  readonly name: string;
+  readonly pid: number;
+  readonly tid: number;
+  /** CPU time of the thread in microseconds. */
+  readonly tdur?: number;
+  readonly args: { readonly name?: string };
+}
+
+/**
+ * The CPU time in milliseconds of the page's longest task on its main thread while `work` goes on. Not its duration: here
+ * the CPU does the GPU's work too, and a page that is ready to draw waits for its turn.
+ */
+export async function longestTask(
+  page: Page,
+  work: () => Promise<void>,
+): Promise<number> {
+  const browser = page.context().browser()!;
+  await browser.startTracing(page, { categories: ["toplevel"] });
+  await work();
+  const trace = await browser.stopTracing();
+  const { traceEvents } = JSON.parse(trace.toString()) as {
+    traceEvents: TraceEvent[];
+  };
+  const threadOf = ({ pid, tid }: TraceEvent) => `${pid}:${tid}`;
+  const main = new Set(
+    traceEvents
+      .filter(
+        ({ name, args }) =>
+          name === "thread_name" && args.name === "CrRendererMain",
+      ) // prettier-ignore
+      .map(threadOf),
+  );
+  const times = traceEvents
+    .filter((event) => main.has(threadOf(event)) && /RunTask$/.test(event.name))
+    .map(({ tdur = 0 }) => tdur / 1000);
+  if (times.length < 100) throw new Error("the trace has no tasks of the page");
+  return Math.max(...times);
+}
+
+/** Waits until the page is in one of these states. */
+export async function state(page: Page, ...states: string[]): Promise<void> {
+  await page.waitForFunction(
+    (wanted) => wanted.includes(document.body.dataset["state"] ?? ""),
+    states,
+    { timeout: 240_000 },
+  );
+}
+
+/** The files of the study, by path, as the page hands them out. */
+export async function downloadStudy(
+  page: Page,
+): Promise<Record<string, Uint8Array>> {
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    page.click("#download"),
+  ]);
+  return unzipSync(readFileSync(await download.path()));
+}
