@@ -89,7 +89,7 @@ ${streamMain({
 })}`;
 }
 
-/** Bindings: 0 dy, 1 gamma, 2 statistics, 3 dx. Dispatch: elementwiseGrid(vectors). */
+/** Bindings: 0 dy, 1 gamma, 2 statistics, 3 dx. Dispatch: streamGrid(vectors). */
 export function batchNormFrozenGradApply({
   rows,
   columns4,
