@@ -10,7 +10,7 @@ import {
   mergeLoop,
   type RowChunks,
 } from "./batch-norm.wgsl.js";
-import { elementwiseMain, storage } from "./common.js";
+import { elementwiseMain, storage, streamMain } from "./common.js";
 
 /** Bindings: 0 dy, 1 x, 2 statistics, 3 partials `[chunks][Σdy, Σdy·x̂][C]`. Dispatch: elementwiseGrid(chunks·C/4). */
 export function batchNormGradSums(chunks: RowChunks): string {
@@ -74,27 +74,34 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
 }`;
 }
 
-/** Bindings: 0 dy, 1 x, 2 gamma, 3 statistics, 4 dbeta, 5 dgamma, 6 dx. Dispatch: elementwiseGrid(vectors). */
+/** Bindings: 0 dy, 1 x, 2 gamma, 3 statistics, 4 dbeta, 5 dgamma, 6 dx. Dispatch: streamGrid(vectors). */
 export function batchNormGradApply({ rows, columns4 }: RowChunks): string {
   return `${["dy", "x", "gamma", "statistics", "dbeta", "dgamma"].map((name, i) => storage(i, "read", name)).join("\n")}
 ${storage(6, "read_write", "dx")}
-${elementwiseMain(rows * columns4)}
-  let c = i % ${columns4}u;
-  let invstd = statistics[c + ${columns4}u];
-  let normalised = (x[i] - statistics[c]) * invstd;
-  dx[i] = gamma[c] * invstd * (dy[i] - (dbeta[c] + normalised * dgamma[c]) / ${rows}.0);
-}`;
+${streamMain({
+  vectors: rows * columns4,
+  inputs: ["dy", "x"],
+  output: "dx",
+  columns4,
+  prologue: `let mean = statistics[c]; let invstd = statistics[c + ${columns4}u]; let factor = gamma[c] * invstd;
+  let sum = dbeta[c]; let product = dgamma[c];`,
+  value: `factor * (dy_value - (sum + (x_value - mean) * invstd * product) / ${rows}.0)`,
+})}`;
 }
 
-/** Bindings: 0 dy, 1 gamma, 2 statistics, 3 dx. Dispatch: elementwiseGrid(vectors). */
+/** Bindings: 0 dy, 1 gamma, 2 statistics, 3 dx. Dispatch: streamGrid(vectors). */
 export function batchNormFrozenGradApply({
   rows,
   columns4,
 }: RowChunks): string {
   return `${["dy", "gamma", "statistics"].map((name, i) => storage(i, "read", name)).join("\n")}
 ${storage(3, "read_write", "dx")}
-${elementwiseMain(rows * columns4)}
-  let c = i % ${columns4}u;
-  dx[i] = gamma[c] * statistics[c + ${columns4}u] * dy[i];
-}`;
+${streamMain({
+  vectors: rows * columns4,
+  inputs: ["dy"],
+  output: "dx",
+  columns4,
+  prologue: `let factor = gamma[c] * statistics[c + ${columns4}u];`,
+  value: "factor * dy_value",
+})}`;
 }

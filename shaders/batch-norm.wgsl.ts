@@ -2,10 +2,11 @@
  * Batch normalisation over the rows (N·H·W) of a channel: statistics, their merge, and the application.
  *
  * Statistics are (mean, M2) of row chunks, taken relative to the chunk's first row so that large means cost no digits,
- * and merged with Chan's formula ("Algorithms for computing the sample variance", 1983) in a fixed tree.
+ * and merged (moments.ts) in a fixed tree.
  */
 import { wgsl } from "wgsl-preprocessor/wgsl-preprocessor.js";
-import { elementwiseMain, storage } from "./common.js";
+import { elementwiseMain, storage, streamMain } from "./common.js";
+import { moments } from "./moments.js";
 
 /** How `rows` rows of `columns4` vec4 channels are cut for a reduction. */
 export interface RowChunks {
@@ -97,17 +98,7 @@ export function batchNormMerge({
 ${storage(1, "read_write", "statistics")}
 ${storage(2, "read_write", "running_mean")}
 ${storage(3, "read_write", "running_variance")}
-
-struct Moments { n: f32, mean: vec4<f32>, m2: vec4<f32> }
-
-fn merge(a: Moments, b: Moments) -> Moments {
-  if (b.n == 0.0) { return a; }
-  if (a.n == 0.0) { return b; }
-  let n = a.n + b.n;
-  let delta = b.mean - a.mean;
-  return Moments(n, a.mean + delta * (b.n / n), a.m2 + b.m2 + delta * delta * (a.n * b.n / n));
-}
-
+${moments}
 #if ${mergeLanes > 1}
 var<workgroup> lanes: array<Moments, ${mergeLanes}>;
 #endif
@@ -173,7 +164,7 @@ export interface BatchNormApplyOptions {
  * y = relu?((x − mean)·γ/σ + β + residual?).
  *
  * Bindings: 0 x, 1 gamma, 2 beta, 3 statistics (or 3 running mean, 4 running variance), then residual if any, last y.
- * Dispatch: elementwiseGrid(vectors). Reads x (and residual) once, writes y once.
+ * Dispatch: streamGrid(vectors). Reads x (and residual) once, writes y once.
  */
 export function batchNormApply(options: BatchNormApplyOptions): string {
   const { vectors, columns4, residual, relu, source, epsilon } = options;
@@ -186,24 +177,19 @@ export function batchNormApply(options: BatchNormApplyOptions): string {
       : ["running_mean", "running_variance"]),
   ];
   if (residual) names.push("residual");
-  return wgsl`${names.map((name, binding) => storage(binding, "read", name)).join("\n")}
+  const [mean, invstd] =
+    source === "batch"
+      ? ["statistics[c]", `statistics[c + ${columns4}u]`]
+      : ["running_mean[c]", `1.0 / sqrt(running_variance[c] + ${epsilon})`];
+  const sum = `(x_value - mean) * scale + shift${residual ? " + residual_value" : ""}`;
+  return `${names.map((name, binding) => storage(binding, "read", name)).join("\n")}
 ${storage(names.length, "read_write", "y")}
-${elementwiseMain(vectors)}
-  let c = i % ${columns4}u;
-#if ${source === "batch"}
-  let mean = statistics[c];
-  let invstd = statistics[c + ${columns4}u];
-#else
-  let mean = running_mean[c];
-  let invstd = 1.0 / sqrt(running_variance[c] + ${epsilon});
-#endif
-  var value = (x[i] - mean) * (invstd * gamma[c]) + beta[c];
-#if ${residual}
-  value += residual[i];
-#endif
-#if ${relu}
-  value = max(value, vec4<f32>());
-#endif
-  y[i] = value;
-}`;
+${streamMain({
+  vectors,
+  inputs: residual ? ["x", "residual"] : ["x"],
+  output: "y",
+  columns4,
+  prologue: `let mean = ${mean}; let scale = ${invstd} * gamma[c]; let shift = beta[c];`,
+  value: relu ? `max(${sum}, vec4<f32>())` : sum,
+})}`;
 }

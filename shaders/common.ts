@@ -49,3 +49,54 @@ export function storage(
 ): string {
   return `@group(0) @binding(${binding}) var<storage, ${access}> ${name}: ${type};`;
 }
+
+const streamWorkgroup = 128;
+/** vec4s that an invocation of a streaming kernel takes: enough loads in flight to keep a GPU's memory busy. */
+const streamed = 4;
+
+/** A kernel that computes each vec4 of its output from the vec4s at the same place of its inputs. */
+export interface Stream {
+  readonly vectors: number;
+  /** Names of the bindings that are read and of the one that is written. */
+  readonly inputs: readonly string[];
+  readonly output: string;
+  /** The result from `${name}_value` of each input. */
+  readonly value: string;
+  /** Channels in vec4s, where the value depends on the channel vec4 `c`; `prologue` then declares what it needs of it. */
+  readonly columns4?: number;
+  readonly prologue?: string;
+}
+
+/** Tensors that whole workgroups do not divide are small: an invocation takes one vec4 of them. */
+function perInvocation(vectors: number): number {
+  return vectors % (streamWorkgroup * streamed) === 0 ? streamed : 1;
+}
+
+export function streamGrid(vectors: number): [number, number, number] {
+  return grid(Math.ceil(vectors / (streamWorkgroup * perInvocation(vectors))));
+}
+
+/** The entry point of a streaming kernel. All loads come first: a store between two loads would keep them apart. */
+export function streamMain({
+  vectors,
+  inputs,
+  output,
+  value,
+  columns4 = 1,
+  prologue = "",
+}: Stream): string {
+  const each = perInvocation(vectors);
+  // Invocations are a whole workgroup apart, so that neighbours read neighbours; often they then share the channel too.
+  const shared = streamWorkgroup % columns4 === 0;
+  const channel = (i: string) => `let c = ${i} % ${columns4}u; ${prologue}`;
+  const values = (k: number) =>
+    inputs.map((name) => `let ${name}_value = ${name}_${k};`).join(" ");
+  return `@compute @workgroup_size(${streamWorkgroup})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
+  let first = (group.x + group.y * ${streamGrid(vectors)[0]}u) * ${streamWorkgroup * each}u + local.x;
+  ${each === 1 ? `if (first >= ${vectors}u) { return; }` : ""}
+  ${repeat(each, (k) => inputs.map((name) => `let ${name}_${k} = ${name}[first + ${k * streamWorkgroup}u];`).join(" "))}
+  ${shared ? channel("first") : ""}
+  ${repeat(each, (k) => `{ ${shared ? "" : channel(`(first + ${k * streamWorkgroup}u)`)} ${values(k)} ${output}[first + ${k * streamWorkgroup}u] = ${value}; }`)}
+}`;
+}

@@ -4,7 +4,7 @@
  * forward reads w[k][n] (style `kn`), the input gradient reads the same memory as w[n][k] (style `nk`).
  *
  * Bindings: 0 source (x or dy), 1 weights, then one each of the epilogue's tensors in this order if present: bias
- * `[columns]`, addend `[rows][columns]`, mask `[rows][columns]`; last the destination (y or dx).
+ * `[columns]`, addend `[rows][columns]`, mask `[rows][columns]`; then the destination (y or dx), last `parts` where statistics are taken.
  * Dispatch: grid(workgroups). FLOPs: 2·rows·columns·K. Reads: each source vec4 once per tap and column block.
  */
 import { wgsl } from "wgsl-preprocessor/wgsl-preprocessor.js";
@@ -16,10 +16,18 @@ import {
   type ConvGeometry,
 } from "./convolution.js";
 import {
-  tiledGather,
-  tiledGatherWorkgroups,
-  type TiledGatherOptions,
-} from "./conv2d-gather-tiled.js";
+  matrixGather,
+  matrixGatherWorkgroups,
+  type MatrixGatherOptions,
+} from "./conv2d-gather-matrix.js";
+import { tiledGather, tiledGatherWorkgroups } from "./conv2d-gather-tiled.js";
+import {
+  matrixEnables,
+  takesStatistics as matrixTakesStatistics,
+  type Matrices,
+  type MatrixTile,
+} from "./gemm-matrix.js";
+import { takesStatistics as tileTakesStatistics } from "./tile-statistics.js";
 import type { Tile } from "./gemm-tiled.js";
 import {
   declareAccumulators,
@@ -41,9 +49,16 @@ export interface Epilogue {
  *   the weights, the same for all lanes, are loaded once by the subgroup and broadcast: 2 to 3 times faster where a
  *   load costs as much as on CPUs. 0 loads them in every lane.
  * - `tiled`: through workgroup memory (conv2d-gather-tiled.ts).
+ * - `matrix`: on matrix units, between tensors of f16 (conv2d-gather-matrix.ts).
  */
-export type GatherVariant =
-  RegisterVariant | ({ readonly family: "tiled" } & Tile);
+export type GatherVariant = RegisterVariant | TiledVariant | MatrixVariant;
+
+export type TiledVariant = { readonly family: "tiled" } & Tile;
+
+export type MatrixVariant = {
+  readonly family: "matrix";
+  readonly matrices: Matrices;
+} & MatrixTile;
 
 export interface RegisterVariant {
   readonly family: "register";
@@ -59,6 +74,21 @@ export interface GatherOptions {
   readonly pass: ConvPass;
   readonly epilogue: Epilogue;
   readonly variant: GatherVariant;
+  /** Forward, without anything in the epilogue: takes batch norm's statistics of the results. */
+  readonly statistics?: boolean;
+}
+
+/** Whether a kernel can take statistics on the way: its tiles are full, and hold whole parts. */
+export function gatherTakesStatistics(options: GatherOptions): boolean {
+  const { variant, epilogue, pass } = options;
+  if (variant.family === "register" || pass !== "forward") return false;
+  return (
+    Object.values(epilogue).every((used) => !used) &&
+    problem(options).rows % variant.tileRows === 0 &&
+    (variant.family === "tiled"
+      ? tileTakesStatistics(variant)
+      : matrixTakesStatistics(variant))
+  );
 }
 
 interface Problem {
@@ -115,11 +145,18 @@ export function conv2dGatherGrid(
   options: GatherOptions,
 ): [number, number, number] {
   const { variant } = options;
-  return grid(
-    variant.family === "tiled"
-      ? tiledGatherWorkgroups(tiledOptions(options, variant))
-      : registerWorkgroups(options, variant),
-  );
+  return grid(workgroups(options, variant));
+}
+
+function workgroups(options: GatherOptions, variant: GatherVariant): number {
+  switch (variant.family) {
+    case "register":
+      return registerWorkgroups(options, variant);
+    case "tiled":
+      return tiledGatherWorkgroups(tiledOptions(options, variant));
+    case "matrix":
+      return matrixGatherWorkgroups(matrixOptions(options, variant));
+  }
 }
 
 function registerWorkgroups(
@@ -133,26 +170,43 @@ function registerWorkgroups(
   );
 }
 
-function tiledOptions(options: GatherOptions, tile: Tile): TiledGatherOptions {
-  const { geometry, pass, epilogue } = options;
+function tiledOptions<T>(options: GatherOptions, tile: T) {
+  const { geometry, pass, epilogue, statistics = false } = options;
   const columns4 = problem(options).columns4;
   return {
     geometry,
     pass,
     tile,
-    store: (value, pixel, column) =>
+    statistics,
+    store: (value: string, pixel: string, column: string) =>
       finish(epilogue, columns4, value, pixel, column),
   };
 }
 
-function declareBindings({ epilogue }: GatherOptions): string {
+function matrixOptions(
+  options: GatherOptions,
+  variant: MatrixVariant,
+): MatrixGatherOptions {
+  const { matrices } = variant;
+  return { ...tiledOptions(options, variant), tile: variant, matrices };
+}
+
+function declareBindings({
+  epilogue,
+  variant,
+  statistics,
+}: GatherOptions): string {
   const names = ["source", "weights"];
   if (epilogue.bias) names.push("bias");
   if (epilogue.addend) names.push("addend");
   if (epilogue.mask) names.push("mask");
+  // Matrix kernels move 8 values of f16 at a time without looking at them.
+  const type = (i: number) =>
+    variant.family === "matrix" && i < 2 ? "array<vec4<u32>>" : undefined;
   return [
-    ...names.map((name, i) => storage(i, "read", name)),
+    ...names.map((name, i) => storage(i, "read", name, type(i))),
     storage(names.length, "read_write", "destination"),
+    ...(statistics ? [storage(names.length + 1, "read_write", "parts")] : []),
   ].join("\n");
 }
 
@@ -187,6 +241,12 @@ export function conv2dGather(options: GatherOptions): string {
   const bindings = declareBindings(options);
   if (variant.family === "tiled")
     return bindings + tiledGather(tiledOptions(options, variant));
+  if (variant.family === "matrix")
+    return (
+      matrixEnables(variant.matrices) +
+      bindings +
+      matrixGather(matrixOptions(options, variant))
+    );
   const enable = variant.broadcast > 0 ? "enable subgroups;\n" : "";
   const p = problem(options);
   return `${enable}${bindings}\n${p.index}${registerKernel(options, variant, p)}`;

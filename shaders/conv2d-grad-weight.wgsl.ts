@@ -8,19 +8,28 @@
  */
 import { wgsl } from "wgsl-preprocessor/wgsl-preprocessor.js";
 import { grid, linearWorkgroup, repeat, storage } from "./common.js";
-import type { RegisterVariant } from "./conv2d-gather.wgsl.js";
+import type {
+  MatrixVariant,
+  RegisterVariant,
+  TiledVariant,
+} from "./conv2d-gather.wgsl.js";
+import {
+  matrixGradWeight,
+  matrixGradWeightWorkgroups,
+} from "./conv2d-grad-weight-matrix.js";
 import {
   tiledGradWeight,
   tiledGradWeightWorkgroups,
   type TiledGradWeightOptions,
 } from "./conv2d-grad-weight-tiled.js";
 import { vec4Channels, type ConvGeometry } from "./convolution.js";
+import { matrixEnables } from "./gemm-matrix.js";
 import type { Tile } from "./gemm-tiled.js";
-import { declareAccumulators, multiplyAccumulate } from "./gemm.js";
+import { declareAccumulators, multiplyAccumulate, type Block } from "./gemm.js";
 
-/** Either family, with the number of `splits` of K. */
+/** Any family, with the number of `splits` of K. `matrix` has no bias. */
 export type GradWeightVariant = { readonly splits: number } & (
-  RegisterVariant | ({ readonly family: "tiled" } & Tile)
+  RegisterVariant | TiledVariant | MatrixVariant
 );
 
 export interface GradWeightOptions {
@@ -74,6 +83,13 @@ function registerWorkgroups(
   );
 }
 
+function matrixOptions(
+  { geometry }: GradWeightOptions,
+  tile: MatrixVariant & { readonly splits: number },
+) {
+  return { geometry, tile, ...tile };
+}
+
 function tiledOptions(
   options: GradWeightOptions,
   tile: Tile,
@@ -84,7 +100,8 @@ function tiledOptions(
     bias,
     tile,
     splits: variant.splits,
-    store: (row4, column) => store(options, problem(options), row4, column),
+    store: (row4, column) =>
+      store(options, tile.block, problem(options), row4, column),
   };
 }
 
@@ -92,20 +109,30 @@ export function conv2dGradWeightGrid(
   options: GradWeightOptions,
 ): [number, number, number] {
   const { variant } = options;
-  return grid(
-    variant.family === "tiled"
-      ? tiledGradWeightWorkgroups(tiledOptions(options, variant))
-      : registerWorkgroups(options, variant),
-  );
+  switch (variant.family) {
+    case "register":
+      return grid(registerWorkgroups(options, variant));
+    case "tiled":
+      return grid(tiledGradWeightWorkgroups(tiledOptions(options, variant)));
+    case "matrix":
+      return grid(matrixGradWeightWorkgroups(matrixOptions(options, variant)));
+  }
 }
 
 export function conv2dGradWeight(options: GradWeightOptions): string {
   const { variant } = options;
+  const type = variant.family === "matrix" ? "array<vec4<u32>>" : undefined;
   const bindings = [
-    storage(0, "read", "x"),
-    storage(1, "read", "dy"),
+    storage(0, "read", "x", type),
+    storage(1, "read", "dy", type),
     storage(2, "read_write", "partials"),
   ].join("\n");
+  if (variant.family === "matrix")
+    return (
+      matrixEnables(variant.matrices) +
+      bindings +
+      matrixGradWeight(matrixOptions(options, variant))
+    );
   if (variant.family === "tiled")
     return bindings + tiledGradWeight(tiledOptions(options, variant));
   const enable = variant.broadcast > 0 ? "enable subgroups;" : "";
@@ -115,11 +142,11 @@ export function conv2dGradWeight(options: GradWeightOptions): string {
 /** Stores rows 4·(row4)+0…3 of each fragment, columns `column(v)`, and the bias row. */
 function store(
   options: GradWeightOptions,
+  { rows, vectors }: Block,
   p: Problem,
   row4: (q: number) => string,
   column: (v: number) => string,
 ): string {
-  const { rows, vectors } = options.variant.block;
   const matrix = repeat(rows, (r) =>
     repeat(
       vectors,
@@ -241,6 +268,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
       )}
     }
   }
-  ${store(options, p, (q) => `(row0 + ${q}u)`, column)}
+  ${store(options, block, p, (q) => `(row0 + ${q}u)`, column)}
 }`;
 }

@@ -46,6 +46,7 @@ function table(head, rows) {
 
 const whole = plan("resnet152");
 const renewed = plan("resnet152", { recompute: true });
+const mixed = plan("resnet152", { precision: "mixed" });
 const measure = (memory) =>
   planTraining({
     model: findModel("resnet152").build(100, {}),
@@ -84,6 +85,7 @@ table(
     ["images of CIFAR-100", gib(whole.data)],
     ["**in all**", gib(whole.total)],
     ["**in all with `--recompute`**", gib(renewed.total)],
+    ["**in all with `--precision mixed`**", gib(mixed.total)],
   ],
 );
 table(

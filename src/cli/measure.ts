@@ -54,7 +54,7 @@ export async function measureSpeed(device: Device): Promise<Measurement[]> {
     const works: ConvWork[] = [];
     const chosen = problems(device.isSoftware);
     for (const { shape } of chosen)
-      works.push(await convWork(device, graphs, shape, "forward"));
+      works.push(await convWork(device, graphs, shape, "forward", "f32"));
     const timings = await timeInTurn(device, works, {
       rounds: 3,
       seconds: 0.6,

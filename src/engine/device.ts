@@ -25,11 +25,16 @@ export interface FoundAdapter {
   readonly hostMemory?: number;
 }
 
-const wantedFeatures: readonly GPUFeatureName[] = [
+/** Dawn's name for matrix products by a whole subgroup (tensor cores); not yet in the standard. */
+const matrixFeature = "chromium-experimental-subgroup-matrix";
+
+const wantedFeatures = [
   "shader-f16",
   "subgroups",
+  "subgroup-size-control",
+  matrixFeature,
   "timestamp-query",
-];
+] as readonly string[] as readonly GPUFeatureName[];
 const wantedLimits = [
   "maxBufferSize",
   "maxStorageBufferBindingSize",
@@ -56,6 +61,32 @@ export function adapterName({ info }: GPUAdapter): string {
 export function isSoftwareAdapter(adapter: GPUAdapter): boolean {
   return (
     adapter.info.isFallbackAdapter || softwareNames.test(adapterName(adapter))
+  );
+}
+
+/** What Dawn says of matrices beyond the standard. */
+interface MatrixInfo {
+  readonly subgroupMatrixConfigs?: Iterable<{
+    readonly componentType: string;
+    readonly resultComponentType: string;
+    readonly M: number;
+    readonly N: number;
+    readonly K: number;
+  }>;
+}
+
+/** Whether subgroups of 32 multiply 16×16×16 matrices of f16 into f32, which is what the matrix kernels are written for. */
+function multipliesMatrices(gpu: GPUDevice, info: GPUAdapterInfo): boolean {
+  const { subgroupMatrixConfigs = [] } = info as MatrixInfo;
+  const needed = [matrixFeature, "subgroups", "subgroup-size-control"];
+  return (
+    needed.every((feature) => gpu.features.has(feature)) &&
+    [...subgroupMatrixConfigs].some(
+      ({ componentType, resultComponentType, M, N, K }) =>
+        componentType === "f16" &&
+        resultComponentType === "f32" &&
+        [M, N, K].every((size) => size === 16),
+    )
   );
 }
 
@@ -128,9 +159,12 @@ export class Device {
     const { subgroupMinSize: size, subgroupMaxSize } = info;
     const subgroup =
       gpu.features.has("subgroups") && size === subgroupMaxSize ? size : 0;
+    const half = gpu.features.has("shader-f16");
     const target: KernelTarget = {
       ...kernelTargets[isSoftware ? "software" : "gpu"],
       subgroup,
+      half,
+      matrices: half && multipliesMatrices(gpu, info) ? "native" : undefined,
       limits: {
         workgroupBytes: gpu.limits.maxComputeWorkgroupStorageSize,
         invocations: gpu.limits.maxComputeInvocationsPerWorkgroup,

@@ -5,6 +5,7 @@
 import type { Graph, Node } from "./graph.js";
 import { add } from "./ops/add.js";
 import { batchNorm, type BatchNormAttributes } from "./ops/batch-norm.js";
+import { partsOutput } from "./ops/batch-statistics.js";
 import {
   conv2d,
   conv2dGradInput,
@@ -148,6 +149,27 @@ const maskIntoGradInput: Rewrite = (node, view) => {
   return true;
 };
 
+/** Batch norm's statistics are taken by the convolution that makes its input, from results that it still holds. */
+const statisticsIntoConv: Rewrite = (node, { graph }) => {
+  if (node.op !== batchNorm) return false;
+  const attributes = node.attributes as BatchNormAttributes;
+  if (!attributes.training || attributes.frozen || attributes.parts)
+    return false;
+  const x = node.inputs[0]!;
+  const producer = graph.nodes.find(({ outputs }) => outputs[0] === x);
+  if (producer?.op !== conv2d || producer.outputs.length > 1) return false;
+  const { label, shape, layout } = partsOutput(x);
+  const parts = graph.external(label, shape, layout, { kind: "planned" });
+  producer.outputs.push(parts);
+  producer.attributes = {
+    ...(producer.attributes as Conv2dAttributes),
+    statistics: true,
+  };
+  node.inputs.push(parts);
+  node.attributes = { ...attributes, parts: true };
+  return true;
+};
+
 /** Before differentiation. `keep` lists tensors that are read from outside. */
 export function fuseForward(graph: Graph, keep: readonly Tensor[]): void {
   rewrite(
@@ -155,6 +177,8 @@ export function fuseForward(graph: Graph, keep: readonly Tensor[]): void {
     [reluBehindMaxPool, residualIntoBatchNorm, reluIntoProducer],
     keep,
   );
+  // Last: the statistics are the last input of a batch norm, behind its residual.
+  rewrite(graph, [statisticsIntoConv], keep);
 }
 
 /** After differentiation. */

@@ -55,6 +55,10 @@ export interface KernelTarget {
   readonly family: "register" | "tiled";
   /** Lanes of a subgroup where its size is fixed and subgroups are offered, else 0. */
   readonly subgroup: number;
+  /** Whether kernels may store f16. */
+  readonly half: boolean;
+  /** Whether products of 16×16×16 f16 matrices with f32 results are to be had: by the adapter, or emulated (tests). */
+  readonly matrices?: "native" | "emulated" | undefined;
   /** About how many workgroups the adapter works on at a time; decides tile sizes and how far reductions are split. */
   readonly parallelism: number;
   /** Most workgroup memory and invocations that a workgroup may have. */
@@ -69,6 +73,8 @@ export interface KernelTarget {
 /** An op: shape rule, lowering to kernels, and gradient. `A` is its attributes' type. */
 export interface OpDefinition<A> {
   readonly name: string;
+  /** Whether its activations stay f32 in mixed precision. */
+  readonly exact?: boolean;
   /** Shape rule. Throws ShapeError for inputs that do not fit. */
   infer(inputs: readonly Tensor[], attributes: A): readonly OutputSpec[];
   lower(node: Node<A>, lowering: Lowering): void;
@@ -116,7 +122,7 @@ export class Graph {
     layout: Layout,
     storage: Storage,
   ): Tensor {
-    return { id: this.#nextId++, label, shape, layout, storage };
+    return { id: this.#nextId++, label, shape, layout, type: "f32", storage };
   }
 
   /** A planned tensor without a producer; only lowering uses it, for scratch memory. */

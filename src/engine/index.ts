@@ -20,6 +20,7 @@ export {
   type PoolOptions,
 } from "./network.js";
 export { type ParameterSpec, ParameterStore } from "./parameters.js";
+export { type Precision, precisions } from "./precision.js";
 export { type KernelProfile, type Profile, Profiler } from "./profiler.js";
 export { Purpose, RandomStream } from "./random.js";
 export {
@@ -30,7 +31,12 @@ export {
 } from "./safetensors.js";
 export type { BatchSource } from "./batch.js";
 export { Evaluation, type EvaluationResult } from "./evaluation.js";
-export { Session, type SessionOptions, type TrainStep } from "./session.js";
+export {
+  type LossScaling,
+  Session,
+  type SessionOptions,
+  type TrainStep,
+} from "./session.js";
 export {
   planTraining,
   type PlanRequest,

@@ -78,7 +78,7 @@ export class KernelTimer {
     return buffers;
   }
 
-  /** The i-th buffer, of at least that size, full of numbers in [−1, 1) when it is made. */
+  /** The i-th buffer, of at least that size, full of random numbers when it is made. */
   #bufferFor(i: number, size: number): GPUBuffer {
     const old = this.#buffers[i];
     if (old && old.size >= size) return old;
@@ -241,6 +241,7 @@ export class KernelTimer {
       label: "probe",
       shape: [1, 1, 1, 4],
       layout: "words",
+      type: "f32",
       storage: { kind: "resource", name: "probe" },
     };
     const [command] = await this.#commands([
@@ -326,14 +327,21 @@ function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[values.length >> 1]!;
 }
 
-/** Uniform in [−1, 1), with a prime period, so that no row of any tensor repeats its neighbour. */
-function randomNumbers(): Float32Array {
+/**
+ * Words that are numbers whichever way a kernel takes them: each half of a word is an f16 of ±[0.5, 1), which makes the word an
+ * f32 of ±2^-15 to 2^-7. With a prime period, so that no row of any tensor repeats its neighbour.
+ */
+function randomNumbers(): Uint32Array {
   const stream = new RandomStream(0, 0);
-  const period = Float32Array.from(
+  const half = () => {
+    const random = Math.floor(2048 * stream.float());
+    return ((random & 1024) << 5) | 0x3800 | (random & 1023);
+  };
+  const period = Uint32Array.from(
     { length: 65_537 },
-    () => 2 * stream.float() - 1,
+    () => half() * 0x10000 + half(),
   );
-  return Float32Array.from(
+  return Uint32Array.from(
     { length: patternBytes / 4 },
     (_, i) => period[i % period.length]!,
   );

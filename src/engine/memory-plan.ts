@@ -125,6 +125,7 @@ function placeOver(
       const before = tenancies.get(from);
       const after = tenancies.get(to);
       if (!before || !after || before.bytes !== after.bytes) continue;
+      if (from.type !== to.type) continue;
       const boundOnce =
         bindings.filter(({ tensor }) => tensor === from).length === 1;
       if (!boundOnce || before.last !== i || after.first !== i) continue;

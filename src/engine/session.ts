@@ -2,9 +2,13 @@
  * A session: one model's parameters on a device with its compiled training and evaluation plans. A training step writes
  * one small uniform and replays a plan; losses gather on the GPU until somebody asks for them.
  */
+import {
+  initialScale,
+  lossScalingWords,
+} from "../../shaders/loss-scaling.wgsl.js";
 import { type BatchSource, bindSource } from "./batch.js";
 import type { Device } from "./device.js";
-import { ShapeError } from "./errors.js";
+import { AdapterError, ShapeError } from "./errors.js";
 import {
   bestEvaluationBatch,
   Evaluation,
@@ -51,6 +55,15 @@ export interface SessionOptions extends TrainingOptions {
   readonly target?: KernelTarget;
   /** A record of kernels to use again (`Session.kernels` of an earlier run); what it lacks is chosen by rule. */
   readonly kernels?: KernelRecord | undefined;
+}
+
+/** The state of dynamic loss scaling (f32 trains with a scale of 1 that never changes). */
+export interface LossScaling {
+  readonly scale: number;
+  /** Steps in a row without an overflow, since the scale last changed. */
+  readonly goodSteps: number;
+  /** Steps that were skipped because of an overflow, since the beginning. */
+  readonly skipped: number;
 }
 
 /** What one training step needs to know. Steps and epochs count from 1. */
@@ -102,6 +115,11 @@ export class Session {
         `a micro-batch has at least one image, got ${microBatch}`,
       );
     this.#micro = Math.min(microBatch, batch);
+    const { half } = this.#target ?? device.target;
+    if (options.precision === "mixed" && !half)
+      throw new AdapterError(
+        `${device.adapterName} has no 16-bit floats (shader-f16), which mixed precision needs; use f32`,
+      );
   }
 
   /** Traces and compiles the model for its batch size and writes PyTorch's default initial weights. */
@@ -130,8 +148,13 @@ export class Session {
     this.#resources.set("losses", this.#buffer("losses", lossRingSize * 4));
     this.#resources.set(
       "loss gradient",
-      device.upload("loss gradient", new Float32Array([1])),
+      this.#buffer("loss gradient", 4 * lossScalingWords),
     );
+    this.setLossScaling({
+      scale: options.precision === "mixed" ? initialScale : 1,
+      goodSteps: 0,
+      skipped: 0,
+    });
     if (options.source.kind === "host")
       this.#host = new HostBatch(
         device,
@@ -372,6 +395,28 @@ export class Session {
     );
   }
 
+  /** Where the loss scaling of mixed precision stands. Waits for all submitted steps. */
+  async lossScaling(): Promise<LossScaling> {
+    const words = await this.device.read(this.#resources.get("loss gradient")!);
+    const [, goodSteps, , skipped] = new Uint32Array(words);
+    return {
+      scale: new Float32Array(words)[0]!,
+      goodSteps: goodSteps!,
+      skipped: skipped!,
+    };
+  }
+
+  /** Goes on from a checkpoint's loss scaling. */
+  setLossScaling({ scale, goodSteps, skipped }: LossScaling): void {
+    const words = new Uint32Array([0, goodSteps, 0, skipped]);
+    new Float32Array(words.buffer)[0] = scale;
+    this.device.gpu.queue.writeBuffer(
+      this.#resources.get("loss gradient")!,
+      0,
+      words,
+    );
+  }
+
   /** Marks the momentum buffers as filled (after writing a checkpoint's), or as empty. */
   setMomentumReady(ready: boolean): void {
     this.#momentumReady = ready;
@@ -419,7 +464,7 @@ export class Session {
     const { options, store } = this;
     const { graph, classes } = traceEvaluation(
       store,
-      { model: options.model, source: { kind: "images", images } },
+      { ...options, source: { kind: "images", images } },
       samples,
     );
     const counters =

@@ -4,7 +4,7 @@
 export type Shape = readonly [number, number, number, number];
 
 /**
- * How a shape is laid out in 32-bit words.
+ * How a shape is laid out in elements.
  * - `nhwc`: activations, channels padded to a multiple of 4 (padding holds zeros, always).
  * - `weight`: `[kh][kw][Cin][Cout]`, both channel counts padded to a multiple of 4 with zeros.
  * - `vector`: one value per channel, padded to a multiple of 4 with zeros.
@@ -23,6 +23,8 @@ export interface Tensor {
   readonly label: string;
   readonly shape: Shape;
   readonly layout: Layout;
+  /** How an element is stored. Mixed precision turns f32 into f16, once, when a graph is complete. */
+  type: "f32" | "f16";
   /** Reassigned once at most: autodiff turns a planned tensor into a parameter's gradient. */
   storage: Storage;
 }
@@ -32,8 +34,8 @@ export function pad4(channels: number): number {
   return (channels + 3) & ~3;
 }
 
-/** Number of 32-bit words the tensor occupies, padding included. */
-export function wordsOf({
+/** Number of elements, padding included. */
+export function elementsOf({
   shape,
   layout,
 }: Pick<Tensor, "shape" | "layout">): number {
@@ -50,9 +52,12 @@ export function wordsOf({
   }
 }
 
-/** Bytes the tensor occupies, as a buffer size (multiple of 16, never 0). */
-export function bytesOf(tensor: Pick<Tensor, "shape" | "layout">): number {
-  return Math.max(16, Math.ceil(wordsOf(tensor) / 4) * 16);
+/** Bytes the tensor occupies, as a buffer size (multiple of 16, never 0). Elements are f32 or other 32-bit words where nothing is said. */
+export function bytesOf(
+  tensor: Pick<Tensor, "shape" | "layout"> & Partial<Pick<Tensor, "type">>,
+): number {
+  const bytes = elementsOf(tensor) * (tensor.type === "f16" ? 2 : 4);
+  return Math.max(16, Math.ceil(bytes / 16) * 16);
 }
 
 export function formatShape(shape: readonly number[]): string {

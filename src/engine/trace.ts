@@ -2,6 +2,7 @@
  * The graphs of a model: training, the optimiser's update, evaluation. Tracing needs no device, so that a step can be
  * planned before anything is allocated.
  */
+import { lossScalingWords } from "../../shaders/loss-scaling.wgsl.js";
 import type { SgdOptions } from "../../shaders/sgd.wgsl.js";
 import { differentiate } from "./autodiff.js";
 import {
@@ -15,10 +16,12 @@ import { fuseBackward, fuseForward } from "./fusion.js";
 import { Graph } from "./graph.js";
 import { checkLogits, type Model, Network } from "./network.js";
 import { accumulate } from "./ops/accumulate.js";
+import { checkGradients, updateScale } from "./ops/loss-scaling.js";
 import { batchMean, crossEntropy } from "./ops/loss.js";
 import { evaluate, recordLoss } from "./ops/record.js";
 import { sgd } from "./ops/sgd.js";
 import type { ParameterStore } from "./parameters.js";
+import { type Precision, storeHalves } from "./precision.js";
 import { recomputeActivations } from "./recompute.js";
 import type { Tensor } from "./tensor.js";
 
@@ -38,6 +41,8 @@ export interface TrainingOptions {
    * very step of the whole batch.
    */
   readonly frozenBatchNorm?: boolean;
+  /** Default `f32`. */
+  readonly precision?: Precision;
 }
 
 /** The sizes of a batch's micro-batches: as many whole ones as fit, and the rest. */
@@ -99,11 +104,7 @@ export function traceTraining(
     {},
   );
   const forward = new Set(graph.nodes);
-  const { parameters } = differentiate(
-    graph,
-    loss,
-    resource(graph, "loss gradient", 1),
-  );
+  const { parameters } = differentiate(graph, loss, lossScaling(graph));
   for (const { name, role } of store.specs) {
     if (role === "parameter" && !parameters.has(name)) {
       throw new ShapeError(
@@ -115,7 +116,13 @@ export function traceTraining(
   if (options.recompute) recomputeActivations(graph, forward, [logits]);
   if (micro) accumulateGradients(graph, step);
   else appendUpdate(graph, store, options, step);
+  if (options.precision === "mixed") storeHalves(graph);
   return { graph, logits };
+}
+
+/** The gradient of the loss that the backward pass starts from: 1, or the first word of the loss scaling's state. */
+function lossScaling(graph: Graph): Tensor {
+  return resource(graph, "loss gradient", lossScalingWords);
 }
 
 /** Parameter gradients become temporaries that are added to the parameters' gradient memory as soon as they are there. */
@@ -146,12 +153,19 @@ export function traceUpdate(
 function appendUpdate(
   graph: Graph,
   store: ParameterStore,
-  { optimizer = {} }: TrainingOptions,
+  { optimizer = {}, precision }: TrainingOptions,
   step: Tensor,
 ): void {
   const { momentum = 0, nesterov = false, weightDecay = 0 } = optimizer;
-  store.arenaSizes.forEach((size, i) => {
-    const arena = (what: string) => resource(graph, `${what} ${i}`, size / 4);
+  const scaled = precision === "mixed";
+  const scaling = scaled ? [lossScaling(graph)] : [];
+  const arenas = store.arenaSizes.map(
+    (size, i) => (what: string) => resource(graph, `${what} ${i}`, size / 4),
+  );
+  for (const state of scaling)
+    for (const arena of arenas)
+      graph.add(checkGradients, [arena("gradients"), state], {});
+  for (const arena of arenas) {
     graph.add(
       sgd,
       [
@@ -159,16 +173,18 @@ function appendUpdate(
         arena("gradients"),
         step,
         ...(momentum > 0 ? [arena("momentum")] : []),
+        ...scaling,
       ],
-      { momentum, nesterov, weightDecay },
+      { momentum, nesterov, weightDecay, scaled },
     );
-  });
+  }
+  if (scaled) graph.add(updateScale, scaling, {});
 }
 
 /** Logits and counts of `samples` images with the running statistics. */
 export function traceEvaluation(
   store: ParameterStore,
-  options: Pick<TrainingOptions, "model" | "source">,
+  options: Pick<TrainingOptions, "model" | "source" | "precision">,
   samples: number,
 ): { graph: Graph; classes: number } {
   const graph = new Graph();
@@ -191,5 +207,6 @@ export function traceEvaluation(
     ],
     {},
   );
+  if (options.precision === "mixed") storeHalves(graph);
   return { graph, classes: logits.shape[3] };
 }

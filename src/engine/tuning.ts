@@ -3,6 +3,7 @@
  * remembers the fastest. What it chose decides the order of additions, so it belongs to a run's record: given a record,
  * nothing is measured and the same kernels run again, bit for bit.
  */
+import { halfStorageForm } from "../../shaders/half-storage.js";
 import type { Device } from "./device.js";
 import type { Dispatch, Graph, KernelTarget, Node } from "./graph.js";
 import { KernelTimer } from "./kernel-timer.js";
@@ -22,7 +23,7 @@ export interface KernelStore {
  */
 export const tuningVersion = 1;
 
-/** Lowers one node with a target. */
+/** Lowers one node with a target; kernels get the form that their tensors' types ask for. */
 export function lowerNode(
   graph: Graph,
   node: Node,
@@ -32,9 +33,18 @@ export function lowerNode(
   node.op.lower(node, {
     target,
     scratch: (label, words) => graph.temporary(label, words),
-    emit: (dispatch) => dispatches.push(dispatch),
+    emit: (dispatch) => dispatches.push(storedAsTyped(dispatch)),
   });
   return dispatches;
+}
+
+function storedAsTyped(dispatch: Dispatch): Dispatch {
+  const halves = dispatch.bindings.flatMap(({ tensor }, binding) =>
+    tensor.type === "f16" ? binding : [],
+  );
+  return halves.length === 0
+    ? dispatch
+    : { ...dispatch, wgsl: halfStorageForm(dispatch.wgsl, halves) };
 }
 
 /** A problem to measure: a node, the name of what is to be chosen, and the names that it can be. */

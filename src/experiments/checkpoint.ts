@@ -4,6 +4,7 @@
  * augmentation, the learning rate) is a function of the settings and the step. Runs in a browser as in Node.
  */
 import type { ParameterSpec } from "../engine/parameters.js";
+import type { LossScaling } from "../engine/session.js";
 import type { SafetensorsTensor } from "../engine/safetensors.js";
 import { UserError } from "../errors.js";
 import {
@@ -15,7 +16,7 @@ import {
 } from "./weights.js";
 
 /** Version of the format, in each file's metadata. */
-export const checkpointFormat = "2";
+export const checkpointFormat = "3";
 
 /** An evaluation as summary.json tells it. */
 export interface EpochResult {
@@ -46,8 +47,8 @@ export interface Position {
   readonly epochsDone: number;
   /** Records (lines of metrics.jsonl) made so far. */
   readonly records: number;
-  /** Loss scale of mixed precision; 1 in f32. */
-  readonly lossScale: number;
+  /** Of mixed precision; in f32 its scale is 1. */
+  readonly lossScaling: LossScaling;
   /** The best evaluation so far; undefined before the first one. */
   readonly best?: EpochResult | undefined;
   readonly timing: Timing;
@@ -78,7 +79,7 @@ export function encodeCheckpoint(
   { position, specs, weights, momentum }: Checkpoint,
   { config, version, adapters, kernels }: RunIdentity,
 ): Uint8Array<ArrayBuffer> {
-  const { step, epoch, epochsDone, records, lossScale, best, timing } =
+  const { step, epoch, epochsDone, records, lossScaling, best, timing } =
     position;
   return encodeWeights(specs, weights, momentum, {
     format: checkpointFormat,
@@ -90,7 +91,9 @@ export function encodeCheckpoint(
     epoch: String(epoch),
     epochsDone: String(epochsDone),
     records: String(records),
-    lossScale: String(lossScale),
+    lossScale: String(lossScaling.scale),
+    goodSteps: String(lossScaling.goodSteps),
+    skippedSteps: String(lossScaling.skipped),
     timing: JSON.stringify(timing),
     ...(best && { best: JSON.stringify(best) }),
   });
@@ -148,7 +151,11 @@ export function decodeCheckpoint(
       epoch: number("epoch"),
       epochsDone: number("epochsDone"),
       records: number("records"),
-      lossScale: number("lossScale"),
+      lossScaling: {
+        scale: number("lossScale"),
+        goodSteps: number("goodSteps"),
+        skipped: number("skippedSteps"),
+      },
       timing: json("timing") as Timing,
       best: "best" in metadata ? (json("best") as EpochResult) : undefined,
     },

@@ -57,6 +57,7 @@ export function planRun(
     optimizer: settings,
     labelSmoothing: settings.labelSmoothing,
     recompute: settings.recompute ?? false,
+    precision: settings.precision,
     batches: rest > 0 ? [batch, rest] : [batch],
     microBatch: settings.microBatch ?? batch,
     evaluation: images(test.count),

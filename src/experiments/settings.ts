@@ -1,6 +1,7 @@
 /** What a training run is asked to do: the flags of `train` under their own names, with defaults, checked in one place. */
 import { dataDefaults } from "../data/defaults.js";
 import type { Augmentation } from "../engine/image-source.js";
+import type { Precision } from "../engine/precision.js";
 import { UserError } from "../errors.js";
 import { defaultStem, type Stem } from "../models/options.js";
 import { findModel } from "../models/registry.js";
@@ -62,7 +63,7 @@ export interface TrainSettings extends DataSettings {
   /** Stop after so many optimiser steps; the schedule stays. */
   readonly maxSteps?: number | undefined;
   readonly init?: string | undefined;
-  readonly precision: "f32";
+  readonly precision: Precision;
   readonly evalEvery: number;
   readonly logEvery: number;
 }

@@ -1,5 +1,6 @@
 /** The schema of a sweep's JSON file; docs/sweep.schema.json is this object. */
 import { imageLimits } from "../data/image-folder.js";
+import { precisions } from "../engine/precision.js";
 import { stems } from "../models/options.js";
 import { modelNames } from "../models/registry.js";
 import type { ObjectSchema, Schema } from "./json-schema.js";
@@ -107,7 +108,7 @@ const settingsProperties: Readonly<Record<string, Schema>> = {
     pattern: ".",
     description: "Initial weights, a .safetensors file",
   },
-  precision: { enum: ["f32"], default: d.precision },
+  precision: { enum: [...precisions], default: d.precision },
   steps: count("All optimiser steps of every run, instead of epochs × batches"),
   maxSteps: count("Stop after so many steps, the schedule unchanged"),
   evalEvery: count("Epochs between evaluations", { default: d.evalEvery }),

@@ -71,6 +71,7 @@ export async function train(
         labelSmoothing: settings.labelSmoothing,
         microBatch: settings.microBatch ?? batch,
         recompute: settings.recompute ?? false,
+        precision: settings.precision,
         seed: settings.seed,
         kernels: control.kernels,
       }),
@@ -117,4 +118,5 @@ function restore(session: Session, checkpoint: CheckpointFile): void {
   store.write(device, weights);
   store.write(device, momentum, "momentum");
   session.setMomentumReady(checkpoint.position.step > 0);
+  session.setLossScaling(checkpoint.position.lossScaling);
 }

@@ -314,7 +314,7 @@ export class TrainingLoop {
         epoch: Math.ceil(step / course.stepsPerEpoch),
         epochsDone,
         records: this.#records,
-        lossScale: 1,
+        lossScaling: await session.lossScaling(),
         best: this.#best,
         timing: { ...this.#timing },
       };

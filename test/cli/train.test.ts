@@ -231,12 +231,14 @@ describe("a run folder", () => {
     const moved = tensors.get("momentum.fc3.weight")!.data as Float32Array;
     expect(moved.some((value) => value !== 0)).toBe(true);
     expect(metadata).toMatchObject({
-      format: "2",
+      format: "3",
       step: "4",
       epoch: "2",
       epochsDone: "2",
       records: "6",
       lossScale: "1",
+      goodSteps: "0",
+      skippedSteps: "0",
     });
     expect(metadata["config"]).toMatch(/^[0-9a-f]{64}$/);
     const best = weightsOf("a", "best.safetensors");

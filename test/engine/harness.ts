@@ -1,20 +1,29 @@
 /** Runs an op on the GPU from logical f64 arrays: packs inputs, compiles a plan, differentiates, reads back. */
 import { differentiate } from "../../src/engine/autodiff.js";
 import { Device, type GpuApi, openDevice } from "../../src/engine/device.js";
+import { floatToHalf, halfToFloat } from "../../src/engine/float16.js";
 import { fuseBackward, fuseForward } from "../../src/engine/fusion.js";
 import { Graph, type KernelTarget } from "../../src/engine/graph.js";
 import { ParameterStore } from "../../src/engine/parameters.js";
 import { BufferPool, lower, Plan } from "../../src/engine/plan.js";
+import { storeHalves } from "../../src/engine/precision.js";
 import { recomputeActivations } from "../../src/engine/recompute.js";
 import { RandomStream } from "../../src/engine/random.js";
 import {
   pad4,
-  wordsOf,
+  elementsOf,
   type Layout,
   type Shape,
   type Tensor,
 } from "../../src/engine/tensor.js";
-import { ref, type Ref, type Sum, errorFactor } from "../reference/tensor.js";
+import type { KernelRecord } from "../../src/engine/tuning.js";
+import {
+  ref,
+  type Ref,
+  type Sum,
+  errorFactor,
+  map,
+} from "../reference/tensor.js";
 
 let shared: Promise<Device> | undefined;
 
@@ -44,6 +53,7 @@ export async function targets(): Promise<(KernelTarget & { name: string })[]> {
     family: "register",
     parallelism: 5,
     subgroup: 0,
+    half: false,
     limits,
   } as const;
   return [
@@ -71,10 +81,17 @@ export function random(shape: readonly number[], seed: number): Ref {
   return values;
 }
 
+/** The same values as f16 holds them. */
+export function halves(values: Ref): Ref {
+  return map(values, (value) => halfToFloat(floatToHalf(value)));
+}
+
 /** Logical values → the padded words of a layout. */
 export function pack(values: Ref, shape: Shape, layout: Layout): Float32Array {
   const [a, b, c, d] = shape;
-  const words = new Float32Array(Math.ceil(wordsOf({ shape, layout }) / 4) * 4);
+  const words = new Float32Array(
+    Math.ceil(elementsOf({ shape, layout }) / 4) * 4,
+  );
   const inner = layout === "words" ? d : pad4(d);
   const middle = layout === "weight" ? pad4(c) : c;
   let i = 0;
@@ -134,6 +151,8 @@ interface RunOptions {
   /** Whether outputs may lie over inputs (default true), and batch norm's outputs are computed again (default false). */
   readonly inPlace?: boolean;
   readonly recompute?: boolean;
+  /** Stores activations and weights as f16, those of the inputs too (give them values that f16 holds). */
+  readonly mixed?: boolean;
 }
 
 const fourD = (shape: readonly number[]): Shape =>
@@ -164,7 +183,9 @@ export class Compiled {
     const resources = new Map<string, GPUBuffer>();
     const add = (name: string, { values, layout, words }: Input): Tensor => {
       const shape = fourD(values.shape);
-      const data = words ?? pack(values, shape, layout);
+      const half = options.mixed && (layout === "nhwc" || layout === "weight");
+      const packed = words ?? pack(values, shape, layout);
+      const data = half ? Uint16Array.from(packed, floatToHalf) : packed;
       const buffer = device.buffer(
         name,
         Math.max(16, Math.ceil(data.byteLength / 16) * 16),
@@ -179,7 +200,12 @@ export class Compiled {
         data as GPUAllowSharedBufferSource,
       );
       resources.set(name, buffer);
-      return graph.external(name, shape, layout, { kind: "resource", name });
+      const tensor = graph.external(name, shape, layout, {
+        kind: "resource",
+        name,
+      });
+      if (half) tensor.type = "f16";
+      return tensor;
     };
     const tensors = inputs.map((input, i) => add(`input ${i}`, input));
     const outputs = build(graph, tensors);
@@ -204,6 +230,7 @@ export class Compiled {
     ];
     if (options.fuse) fuseBackward(graph, keep);
     if (options.recompute) recomputeActivations(graph, forward, keep);
+    if (options.mixed) storeHalves(graph);
     const pool = new BufferPool();
     const plan = await Plan.compile(device, graph, {
       store: new ParameterStore(),
@@ -234,6 +261,11 @@ export class Compiled {
     return this.plan.dispatches.map(({ label }) => label);
   }
 
+  /** The kernel variants by problem, where there was a choice. */
+  get kernels(): KernelRecord {
+    return this.plan.kernels;
+  }
+
   /** Replaces the words of an input. */
   write(input: number, words: ArrayBuffer | Float32Array<ArrayBuffer>): void {
     const buffer = this.resources.get(`input ${input}`)!;
@@ -244,14 +276,14 @@ export class Compiled {
     await this.plan.run();
   }
 
-  /** The bits of an input, output or gradient. */
+  /** The bits of an input, output or gradient; of two halves in a word. */
   async words(tensor: Tensor): Promise<Uint32Array> {
     const { storage } = tensor;
     const { buffer, offset } =
       storage.kind === "resource"
         ? { buffer: this.resources.get(storage.name)!, offset: 0 }
         : this.plan.slice(tensor);
-    const words = wordsOf(tensor);
+    const words = elementsOf(tensor) / (tensor.type === "f16" ? 2 : 1);
     const bytes = await this.device.read(
       buffer,
       offset,
@@ -263,7 +295,12 @@ export class Compiled {
   /** The logical values of an input, output or gradient. */
   async read(tensor: Tensor): Promise<Ref> {
     const { buffer } = await this.words(tensor);
-    return unpack(new Float32Array(buffer), tensor);
+    return unpack(
+      tensor.type === "f16"
+        ? Float32Array.from(new Uint16Array(buffer), halfToFloat)
+        : new Float32Array(buffer),
+      tensor,
+    );
   }
 
   destroy(): void {
@@ -277,6 +314,7 @@ export interface GraphRun {
   /** In the order of the inputs; undefined where none was asked for. */
   readonly gradients: (Ref | undefined)[];
   readonly dispatches: readonly string[];
+  readonly kernels: KernelRecord;
   /** The inputs after the run, for ops that write in place; empty unless asked for. */
   readonly inputsAfter: Ref[];
 }
@@ -302,9 +340,9 @@ export async function runGraph(
   if (options.keepInputs)
     for (const tensor of compiled.inputs)
       inputsAfter.push(await compiled.read(tensor));
-  const { dispatches } = compiled;
+  const { dispatches, kernels } = compiled;
   compiled.destroy();
-  return { outputs, gradients, dispatches, inputsAfter };
+  return { outputs, gradients, dispatches, kernels, inputsAfter };
 }
 
 /** The largest c in |error| ≤ c·terms·eps·magnitude. */

@@ -32,6 +32,7 @@ export async function runKernel(
         label: "",
         shape: [1, 1, 1, 1],
         layout: "words",
+        type: "f32",
         storage: { kind: "planned" },
       } as const,
       access: i < inputs.length ? ("read" as const) : ("write" as const),

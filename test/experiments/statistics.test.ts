@@ -17,7 +17,7 @@ import {
   twoSidedTail,
 } from "../../src/experiments/student-t.js";
 
-/** SciPy's and scikit-learn's values; tools/golden/statistics.py. */
+/** SciPy's and scikit-learn's values; tools/golden/statistics_golden.py. */
 const golden = JSON.parse(
   readFileSync(new URL("../golden/statistics.json", import.meta.url), "utf8"),
 ) as {

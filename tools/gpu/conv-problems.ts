@@ -12,6 +12,7 @@ import {
 import { bestSplits } from "../../src/engine/ops/conv2d-variants.js";
 import { parseGatherVariant } from "../../src/engine/ops/variant-names.js";
 import { lower } from "../../src/engine/plan.js";
+import { storeHalves } from "../../src/engine/precision.js";
 import type { Shape, Tensor } from "../../src/engine/tensor.js";
 
 export type Pass = "forward" | "gradInput" | "gradWeight";
@@ -86,7 +87,7 @@ export function splitsFor(
   tile: string,
 ): number {
   const variant = parseGatherVariant(tile);
-  if (variant?.family !== "tiled") return 1;
+  if (!variant || variant.family === "register") return 1;
   const { x, y, weights, stride, padding } = geometry(problem);
   return bestSplits(target, variant, {
     n: x[0], h: x[1], w: x[2], cin: x[3], oh: y[1], ow: y[2], cout: y[3],
@@ -99,18 +100,23 @@ export function flops(problem: ConvProblem): number {
   return 2 * [...y.slice(0, 3), ...weights].reduce((a, b) => a * b, 1);
 }
 
-/** Dispatches of one pass and the tensor that holds its result. Without a variant, the rule chooses. */
+/** Dispatches of one pass and the tensor that holds its result. Without a variant, the rule chooses. `half`: between f16. */
 export function dispatchesOf(
   problem: ConvProblem,
   pass: Pass,
   target: KernelTarget,
   variant?: string,
+  half = false,
 ): { dispatches: readonly Dispatch[]; result: Tensor; key: string } {
   const { x, y, weights, stride, padding } = geometry(problem);
   const build = (kernels?: ReadonlyMap<string, string>) => {
     const graph = new Graph();
-    const input = (name: string, shape: Shape, layout: Tensor["layout"]) =>
-      graph.external(name, shape, layout, { kind: "resource", name });
+    const input = (name: string, shape: Shape, layout: Tensor["layout"]) => {
+      const kind = "resource";
+      const tensor = graph.external(name, shape, layout, { kind, name });
+      if (half) tensor.type = "f16";
+      return tensor;
+    };
     const result =
       pass === "forward"
         ? graph.apply(
@@ -129,6 +135,7 @@ export function dispatchesOf(
               [input("x", x, "nhwc"), input("dy", y, "nhwc")],
               { stride, padding, weights, bias: false },
             );
+    if (half) storeHalves(graph);
     const dispatches = lower(graph, kernels ? { ...target, kernels } : target);
     return { dispatches, result, key: dispatches[0]!.choice!.problem };
   };

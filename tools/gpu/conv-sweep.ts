@@ -1,21 +1,27 @@
 /**
  * Measures kernel variants on the convolutions of ResNet-18, and a training step with and without the autotuner.
  *
- *   node dist/tools/gpu/conv-sweep.js [--seconds 200] [--tiny] [--adapter auto] [--out FILE.json]
+ *   node dist/tools/gpu/conv-sweep.js [--seconds 200] [--mixed] [--tiny] [--adapter auto] [--out FILE.json]
  *
- * Most important shapes first; it stops in time. Each variant's result is compared with the register kernel's.
+ * `--mixed`: between tensors of f16, on matrix units. Most important shapes first; it stops in time. Each variant's result is compared with the register kernel's.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Device, openDevice } from "../../src/engine/device.js";
 import type { Dispatch, KernelTarget } from "../../src/engine/graph.js";
+import { halfToFloat } from "../../src/engine/float16.js";
 import { KernelTimer } from "../../src/engine/kernel-timer.js";
 import { Session } from "../../src/engine/session.js";
 import { bytesOf, type Tensor } from "../../src/engine/tensor.js";
 import { Tuner } from "../../src/engine/tuning.js";
 import { buildModel } from "../../src/models/registry.js";
-import { candidateNames, splitNames } from "./candidates.js";
+import {
+  candidateNames,
+  matrixNames,
+  matrixSplitNames,
+  splitNames,
+} from "./candidates.js";
 import {
   dispatchesOf,
   flops,
@@ -41,6 +47,7 @@ const { values } = parseArgs({
   options: {
     seconds: { type: "string", default: "200" },
     tiny: { type: "boolean", default: false },
+    mixed: { type: "boolean", default: false },
     adapter: { type: "string", default: "auto" },
     out: { type: "string" },
   },
@@ -64,6 +71,12 @@ function windows(result: Tensor): { at: number; size: number }[] {
     at: at & ~15,
     size,
   }));
+}
+
+function numbersOf(bytes: ArrayBuffer, type: Tensor["type"]): Float32Array {
+  return type === "f16"
+    ? Float32Array.from(new Uint16Array(bytes), halfToFloat)
+    : new Float32Array(bytes);
 }
 
 interface Candidate {
@@ -100,18 +113,20 @@ async function race(
         },
       },
     );
-    const words = new Float32Array(await device.read(results));
-    const reference = words.subarray(0, length / 4);
+    const words = numbersOf(
+      await device.read(results),
+      candidates[0]!.result.type,
+    );
+    const count = words.length / candidates.length;
+    const reference = words.subarray(0, count);
     const scale = reference.reduce(
       (most, value) => Math.max(most, Math.abs(value)),
       0,
     );
     return seconds.map((time, i) => {
       let worst = 0;
-      for (let k = 0; k < length / 4; k++) {
-        const difference = Math.abs(
-          words[(i * length) / 4 + k]! - reference[k]!,
-        );
+      for (let k = 0; k < count; k++) {
+        const difference = Math.abs(words[i * count + k]! - reference[k]!);
         worst = Math.max(
           worst,
           Number.isFinite(difference) ? difference : Infinity,
@@ -132,7 +147,7 @@ function candidatesOf(
   const columns = pass === "gradInput" ? problem.cin : problem.cout;
   const make = (name: string, label = name): Candidate => ({
     name: label,
-    ...dispatchesOf(problem, pass, target, name),
+    ...dispatchesOf(problem, pass, target, name, values.mixed),
   });
   const splits = (tile: string) => splitsFor(problem, target, tile);
   const named = (tile: string) =>
@@ -141,17 +156,19 @@ function candidatesOf(
     pass === "gradWeight" ? "r8x8/w32/s64" : "r4x8/w32",
     "reference",
   );
-  const tiles = values.tiny
-    ? ["t32x32x8/4x4/u2", "t32x32x8/4x4/db"]
-    : candidateNames(columns);
-  const rule = dispatchesOf(problem, pass, target);
+  const tiles = values.mixed
+    ? matrixNames(columns, target.matrices)
+    : values.tiny
+      ? ["t32x32x8/4x4/u2", "t32x32x8/4x4/db"]
+      : candidateNames(columns);
+  const rule = dispatchesOf(problem, pass, target, undefined, values.mixed);
   const candidates = [
     reference,
     { name: `${rule.dispatches[0]!.choice!.variant} (rule)`, ...rule },
     ...tiles.map((tile) => make(named(tile))),
   ];
   if (pass === "gradWeight" && !values.tiny)
-    for (const tile of splitNames)
+    for (const tile of values.mixed ? matrixSplitNames : splitNames)
       for (const by of [0.5, 0.75, 1.5, 2]) {
         const s = Math.max(1, Math.round(splits(tile) * by));
         candidates.push(make(`${tile}/s${s}`));
@@ -208,7 +225,7 @@ async function sweep(
       .filter((row) => row.ms === undefined)
       .map(({ variant }) => variant);
     const wrong = ran
-      .filter(({ error }) => !(error! < 1e-4))
+      .filter(({ error }) => !(error! < (values.mixed ? 2e-3 : 1e-4)))
       .map(({ variant, error }) => `${variant} ${error}`);
     console.log(
       `${problem.name} ${pass}: ${ran.length} variants, ${(elapsed() - begun).toFixed(1)} s${failed.length > 0 ? `; FAILED ${failed.join(" ")}` : ""}${wrong.length > 0 ? `; WRONG ${wrong.join(" ")}` : ""}`,
@@ -239,6 +256,7 @@ async function trainingStep(
       source: { kind: "host", input: [32, 32, 3] },
       batch,
       optimizer: { momentum: 0.9, weightDecay: 5e-4 },
+      precision: values.mixed ? "mixed" : "f32",
     });
     const compiled = elapsed() - started;
     session.feed(

@@ -29,7 +29,7 @@ const { version } = JSON.parse(
 const toNhwc = ({ data, shape }) => transpose(data, shape, [0, 2, 3, 1]);
 
 export async function setup(task) {
-  const [unknown] = task.options;
+  const unknown = task.options.find((option) => option !== "mixed");
   if (unknown) throw new Error(`not built: tarnish has no option ${unknown}`);
   const device = await openDevice();
   const tracks = await (task.kind === "training"
@@ -39,13 +39,14 @@ export async function setup(task) {
 }
 
 async function training(device, task) {
-  const { batch, learningRate, momentum } = task;
+  const { batch, learningRate, momentum, options } = task;
   const tensors = readProblem(task);
   const session = await Session.create(device, {
     model: modelOf(task),
     source: { kind: "host", input: [size, size, channels] },
     batch,
     optimizer: { momentum },
+    precision: options.includes("mixed") ? "mixed" : "f32",
   });
   const weights = [...tensors].map(([name, { data }]) => [name, data]);
   session.store.write(

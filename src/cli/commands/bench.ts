@@ -1,6 +1,7 @@
 /** `tarnish bench`: how fast the adapter computes convolutions and trains models. */
 import type { Command } from "commander";
 import type { Device } from "../../engine/device.js";
+import { type Precision, precisions } from "../../engine/precision.js";
 import { UserError } from "../../errors.js";
 import {
   bench,
@@ -43,6 +44,7 @@ interface Options {
   batch?: number;
   shapes?: (ShapeChoice | undefined)[];
   passes: ConvPass[];
+  precision: Precision;
   rounds: number;
   seconds: number;
   profile?: boolean;
@@ -120,7 +122,7 @@ export function register(program: Command): void {
       ).default([...convPasses], "all"),
     )
     .addOption(
-      choiceOption("--precision <p>", "arithmetic", ["f32"]).default("f32"),
+      choiceOption("--precision <p>", "arithmetic", precisions).default("f32"),
     )
     .addOption(
       integerOption("--rounds <n>", "timings of everything", {
@@ -155,7 +157,14 @@ function parseShapes(flag: string, item: string): ShapeChoice | undefined {
 /** The options with the defaults of the adapter's kind filled in. */
 function resolve(options: Options, device: Device): BenchOptions {
   const preset = device.isSoftware ? defaults.software : defaults.hardware;
-  const { width, passes, rounds, seconds, batch = preset.batch } = options;
+  const {
+    width,
+    passes,
+    precision,
+    rounds,
+    seconds,
+    batch = preset.batch,
+  } = options;
   const models = options.models ?? preset.models;
   const shapes =
     options.shapes ??
@@ -164,6 +173,7 @@ function resolve(options: Options, device: Device): BenchOptions {
     width,
     batch,
     passes,
+    precision,
     rounds,
     seconds,
     profile: options.profile ?? false,

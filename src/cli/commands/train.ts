@@ -1,6 +1,7 @@
 /** `tarnish train`: one training run into a run folder. */
 import { join } from "node:path";
 import type { Command } from "commander";
+import { precisions } from "../../engine/precision.js";
 import { Profiler } from "../../engine/profiler.js";
 import { findRun } from "../../experiments/node-run-folder.js";
 import { parseNoiseKind } from "../../experiments/poison.js";
@@ -158,9 +159,11 @@ export function addTrainingOptions(command: Command): Command {
       "initial weights, a .safetensors file in PyTorch's names",
     )
     .addOption(
-      choiceOption("--precision <p>", "arithmetic", ["f32"]).default(
-        d.precision,
-      ),
+      choiceOption(
+        "--precision <p>",
+        "arithmetic; mixed stores activations as f16 (needs shader-f16)",
+        precisions,
+      ).default(d.precision),
     )
     .addOption(
       integerOption(

@@ -2,21 +2,18 @@
  * Batch normalisation over N·H·W of each channel, with the residual add and ReLU that usually follow it fused in:
  * y = relu?(γ·(x − mean)/σ + β + residual?).
  */
-import { elementwiseGrid } from "../../../shaders/common.js";
+import { elementwiseGrid, streamGrid } from "../../../shaders/common.js";
 import * as backwardShaders from "../../../shaders/batch-norm-grad.wgsl.js";
 import * as shaders from "../../../shaders/batch-norm.wgsl.js";
-import {
-  chunkCount,
-  type RowChunks,
-} from "../../../shaders/batch-norm.wgsl.js";
+import { chunkCount } from "../../../shaders/batch-norm.wgsl.js";
 import { ShapeError } from "../errors.js";
-import type {
-  Dispatch,
-  KernelTarget,
-  Lowering,
-  OpDefinition,
-} from "../graph.js";
+import type { Dispatch, Lowering, OpDefinition } from "../graph.js";
 import { pad4, type Tensor } from "../tensor.js";
+import {
+  partWords,
+  rowChunks,
+  statisticsDispatch,
+} from "./batch-statistics.js";
 import { bind, over, sameShapeOutput, vectorsOf } from "./elementwise.js";
 import { reluGrad } from "./relu.js";
 
@@ -31,22 +28,8 @@ export interface BatchNormAttributes {
   /** Set by fusion: input 5 is added before the ReLU. */
   readonly residual?: boolean;
   readonly relu?: boolean;
-}
-
-/**
- * Rows that one invocation sums in sequence. Short, because rounding grows with it: at 4096 rows the statistics lose a
- * decimal digit, enough to flip ReLUs that PyTorch (which accumulates in f64 here) does not flip.
- */
-const rowsPerChunk = 64;
-
-function rowChunks({ family }: KernelTarget, x: Tensor): RowChunks {
-  const [n, h, w, c] = x.shape;
-  return {
-    rows: n * h * w,
-    columns4: pad4(c) / 4,
-    rowsPerChunk,
-    mergeLanes: family === "tiled" ? 64 : 1,
-  };
+  /** Set by fusion: the last input holds the batch's statistics in parts, taken by the convolution that made x. */
+  readonly parts?: boolean;
 }
 
 /** y from x and statistics. `moments`: (mean, 1/σ) of the batch, or running mean and running variance. */
@@ -73,29 +56,22 @@ function applyDispatch(
       epsilon,
     }),
     bindings,
-    workgroups: elementwiseGrid(vectors),
+    workgroups: streamGrid(vectors),
     inPlace: over(bindings, 0, ...(residual ? [bindings.length - 2] : [])),
   };
 }
 
-/** The batch's (mean, 1/σ), and the running statistics moved by them. */
+/** The batch's (mean, 1/σ), and the running statistics moved by them. `parts`: what they are merged from, if it is there. */
 function emitStatistics(
   x: Tensor,
+  parts: Tensor | undefined,
   statistics: Tensor,
   running: readonly Tensor[],
   { target, emit, scratch }: Lowering,
 ): void {
   const chunks = rowChunks(target, x);
-  const partials = scratch(
-    "batchNorm partials",
-    chunkCount(chunks) * chunks.columns4 * 8,
-  );
-  emit({
-    label: "batch norm statistics",
-    wgsl: shaders.batchNormStatistics(chunks),
-    bindings: bind([x], [partials]),
-    workgroups: elementwiseGrid(chunkCount(chunks) * chunks.columns4),
-  });
+  const partials = parts ?? scratch("batchNorm partials", partWords(x));
+  if (!parts) emit(statisticsDispatch(target, x, partials));
   emit({
     label: "batch norm merge",
     wgsl: shaders.batchNormMerge({ chunks, epsilon, momentum }),
@@ -118,10 +94,12 @@ function frozenStatistics(
   };
 }
 
-/** Inputs: x, gamma, beta, running mean, running variance, residual?. Outputs: y and, in training, (mean, 1/σ). */
+/** Inputs: x, gamma, beta, running mean, running variance, residual?, parts?. Outputs: y and, in training, (mean, 1/σ). */
 export const batchNorm: OpDefinition<BatchNormAttributes> = {
   name: "batchNorm",
-  infer([x, gamma, beta, , , residual], { training, frozen }) {
+  infer(inputs, { training, frozen, residual: added }) {
+    const [x, gamma, beta] = inputs;
+    const residual = added ? inputs[5] : undefined;
     const [n, h, w, channels] = x!.shape;
     if (gamma!.shape[3] !== channels || beta!.shape[3] !== channels) {
       throw new ShapeError(
@@ -146,19 +124,21 @@ export const batchNorm: OpDefinition<BatchNormAttributes> = {
       : [y!];
   },
   lower({ inputs, outputs, attributes }, lowering) {
-    const [x, gamma, beta, runningMean, runningVariance, residual] = inputs as [
+    const [x, gamma, beta, runningMean, runningVariance] = inputs as [
       Tensor,
       Tensor,
       Tensor,
       Tensor,
       Tensor,
-      Tensor?,
     ];
+    const residual = attributes.residual ? inputs[5] : undefined;
     const [y, statistics] = outputs as [Tensor, Tensor?];
     const running = [runningMean, runningVariance] as const;
+    const parts = attributes.parts ? inputs.at(-1)! : undefined;
     if (statistics && attributes.frozen)
       lowering.emit(frozenStatistics(running, statistics));
-    else if (statistics) emitStatistics(x, statistics, running, lowering);
+    else if (statistics)
+      emitStatistics(x, parts, statistics, running, lowering);
     lowering.emit(
       applyDispatch(
         [x, gamma, beta],
@@ -171,18 +151,15 @@ export const batchNorm: OpDefinition<BatchNormAttributes> = {
   },
   recompute: ({ inputs, outputs, attributes }) => ({
     op: batchNormAgain,
-    inputs: [...inputs.slice(0, 3), outputs[1]!, ...inputs.slice(5)],
+    inputs: [
+      ...inputs.slice(0, 3),
+      outputs[1]!,
+      ...(attributes.residual ? [inputs[5]!] : []),
+    ],
     attributes,
   }),
   backward(graph, { inputs, outputs, attributes }, [dy]) {
-    const [x, gamma, beta, , , residual] = inputs as [
-      Tensor,
-      Tensor,
-      Tensor,
-      Tensor,
-      Tensor,
-      Tensor?,
-    ];
+    const [x, gamma, beta] = inputs as [Tensor, Tensor, Tensor];
     const [y, statistics] = outputs as [Tensor, Tensor?];
     if (!statistics)
       throw new ShapeError(
@@ -194,7 +171,14 @@ export const batchNorm: OpDefinition<BatchNormAttributes> = {
       [dz, x, gamma, statistics, beta],
       { frozen: attributes.frozen ?? false },
     );
-    return [dx, dgamma, dbeta, undefined, undefined, residual ? dz : undefined];
+    return [
+      dx,
+      dgamma,
+      dbeta,
+      undefined,
+      undefined,
+      attributes.residual ? dz : undefined,
+    ];
   },
 };
 
@@ -239,10 +223,7 @@ const batchNormGrad: OpDefinition<{ readonly frozen: boolean }> = {
     ];
     const [dx, dgamma, dbeta] = outputs as [Tensor, Tensor, Tensor];
     const chunks = rowChunks(target, x);
-    const partials = scratch(
-      "batchNorm partials",
-      chunkCount(chunks) * chunks.columns4 * 8,
-    );
+    const partials = scratch("batchNorm partials", partWords(x));
     emit({
       label: "batch norm gradient sums",
       wgsl: backwardShaders.batchNormGradSums(chunks),
@@ -266,7 +247,7 @@ const batchNormGrad: OpDefinition<{ readonly frozen: boolean }> = {
         : backwardShaders.batchNormGradApply(chunks),
       bindings,
       inPlace: over(bindings, ...(frozen ? [0] : [0, 1])),
-      workgroups: elementwiseGrid(vectorsOf(dx)),
+      workgroups: streamGrid(vectorsOf(dx)),
     });
   },
 };

@@ -2,29 +2,33 @@
  * Which kernel variant a convolution runs: what the target's record says of this shape, else a rule by the adapter's
  * family and the shape. The candidates are what the tuner measures.
  */
-import type { ConvPass } from "../../../shaders/conv2d-gather.wgsl.js";
-import type { GradWeightVariant } from "../../../shaders/conv2d-grad-weight.wgsl.js";
 import type { GatherVariant } from "../../../shaders/conv2d-gather.wgsl.js";
+import type { GradWeightVariant } from "../../../shaders/conv2d-grad-weight.wgsl.js";
 import {
   vec4Channels,
   type ConvGeometry,
 } from "../../../shaders/convolution.js";
-import { maxTaps } from "../../../shaders/conv2d-gather-tiled.js";
 import {
   tileBytes,
   tileLayout,
   type Tile,
 } from "../../../shaders/gemm-tiled.js";
 import type { KernelTarget } from "../graph.js";
+import {
+  gatherMatrices,
+  gatherOnMatrices,
+  gradWeightMatrices,
+  gradWeightOnMatrices,
+} from "./conv2d-matrix-variants.js";
+import {
+  canTile,
+  convKey,
+  type ConvProblem,
+  type Direction,
+  gatherSize,
+  secondTile,
+} from "./conv2d-problem.js";
 import { parseGatherVariant, parseGradWeightVariant } from "./variant-names.js";
-
-/** Names a shape and a pass in records of tuned kernels: `forward n128 32x32x64 k3x3 s1 p1 o64`. */
-export function convKey(
-  pass: ConvPass | "gradWeight",
-  { n, h, w, cin, kh, kw, stride, padding, cout }: ConvGeometry,
-): string {
-  return `${pass} n${n} ${h}x${w}x${cin} k${kh}x${kw} s${stride} p${padding} o${cout}`;
-}
 
 /** Vec4 columns per invocation: 2 where they divide evenly, so that no column is computed twice. */
 function vectorsFor(columns4: number): number {
@@ -64,51 +68,51 @@ const largeTile = tiled(128, 128, 16, [16, 8], false, 4);
 const mediumTile = tiled(64, 64, 16, [8, 8]);
 const smallestTile = tiled(32, 32, 16, [4, 4], false, 1);
 
-/** How the second tile's memory runs. */
-const secondTile = { forward: "tile", gradInput: "k" } as const;
-
-/** Whether the tiled family can run a gather. */
-function canTile({ family }: KernelTarget, { kh, kw }: ConvGeometry): boolean {
-  return family === "tiled" && Math.max(kh, kw) <= maxTaps;
-}
-
-/** The GEMM that a gather is: rows, columns in vec4s, K in vec4s. */
-function gatherSize(pass: ConvPass, g: ConvGeometry) {
-  const { cin4, cout4 } = vec4Channels(g);
-  const taps = g.kh * g.kw;
-  return pass === "forward"
-    ? { rows: g.n * g.oh * g.ow, columns4: cout4, depth4: taps * cin4 }
-    : { rows: g.n * g.h * g.w, columns4: cin4, depth4: taps * cout4 };
-}
-
 /** Forward and input gradient. */
 export function gatherVariant(
   target: KernelTarget,
-  pass: ConvPass,
-  geometry: ConvGeometry,
+  problem: ConvProblem,
 ): GatherVariant {
-  const recorded = target.kernels?.get(convKey(pass, geometry));
+  const recorded = target.kernels?.get(convKey(problem));
   const variant = recorded ? parseGatherVariant(recorded) : undefined;
-  const usable =
-    variant?.family === "tiled"
-      ? canTile(target, geometry) &&
-        fits(target, variant, "k", secondTile[pass])
-      : variant;
-  return variant && usable ? variant : gatherRule(target, pass, geometry);
+  return variant && gatherRuns(target, problem, variant)
+    ? variant
+    : gatherRule(target, problem);
 }
 
-function gatherRule(
+/** Whether the adapter can run a variant on a problem. */
+function gatherRuns(
   target: KernelTarget,
-  pass: ConvPass,
-  geometry: ConvGeometry,
-): GatherVariant {
-  const { rows, columns4, depth4 } = gatherSize(pass, geometry);
+  problem: ConvProblem,
+  variant: GatherVariant,
+): boolean {
+  switch (variant.family) {
+    case "register":
+      return true;
+    case "tiled":
+      return (
+        canTile(target, problem.geometry) &&
+        fits(target, variant, "k", secondTile[problem.pass])
+      );
+    case "matrix":
+      return (
+        gatherMatrices(target, problem, variant) &&
+        variant.matrices === target.matrices
+      );
+  }
+}
+
+function gatherRule(target: KernelTarget, problem: ConvProblem): GatherVariant {
+  const { pass, geometry } = problem;
+  const { rows, columns4, depth4 } = gatherSize(problem);
   if (!canTile(target, geometry))
     return {
       family: "register",
       block: { rows: 4, vectors: vectorsFor(columns4) },
       ...lanesOf(target),
     };
+  const [onMatrices] = gatherOnMatrices(target, problem);
+  if (onMatrices) return onMatrices;
   const byRule = [
     ...(columns4 > 16 ? [largeTile] : []),
     ...(depth4 < 16 ? [tiled(64, 64, 8, [8, 8])] : []),
@@ -126,21 +130,41 @@ function gatherRule(
 /** Weight gradient: split over the pixels until the adapter is busy. */
 export function gradWeightVariant(
   target: KernelTarget,
-  geometry: ConvGeometry,
+  problem: ConvProblem<"gradWeight">,
+  bias: boolean,
 ): GradWeightVariant {
-  const recorded = target.kernels?.get(convKey("gradWeight", geometry));
+  const recorded = target.kernels?.get(convKey(problem));
   const variant = recorded ? parseGradWeightVariant(recorded) : undefined;
-  const usable =
-    variant?.family === "tiled"
-      ? fits(target, variant, "tile", "tile")
-      : variant;
-  return variant && usable ? variant : gradWeightRule(target, geometry);
+  return variant && gradWeightRuns(target, problem, bias, variant)
+    ? variant
+    : gradWeightRule(target, problem, bias);
+}
+
+function gradWeightRuns(
+  target: KernelTarget,
+  problem: ConvProblem<"gradWeight">,
+  bias: boolean,
+  variant: GradWeightVariant,
+): boolean {
+  switch (variant.family) {
+    case "register":
+      return true;
+    case "tiled":
+      return fits(target, variant, "tile", "tile");
+    case "matrix":
+      return (
+        gradWeightMatrices(target, problem, bias, variant) &&
+        variant.matrices === target.matrices
+      );
+  }
 }
 
 function gradWeightRule(
   target: KernelTarget,
-  geometry: ConvGeometry,
+  problem: ConvProblem<"gradWeight">,
+  bias: boolean,
 ): GradWeightVariant {
+  const { geometry } = problem;
   const { cin4, cout4 } = vec4Channels(geometry);
   const pixels = geometry.n * geometry.oh * geometry.ow;
   const rows4 = geometry.kh * geometry.kw * cin4;
@@ -156,6 +180,9 @@ function gradWeightRule(
     );
     return { family: "register", block, ...lanes, splits };
   }
+  const [onMatrices] = gradWeightOnMatrices(target, problem, bias);
+  if (onMatrices)
+    return { ...onMatrices, splits: bestSplits(target, onMatrices, geometry) };
   const tile = [
     ...(rows4 >= 128 && cout4 >= 32 ? [tiled(128, 128, 16, [16, 8])] : []),
     mediumTile,
@@ -171,7 +198,11 @@ function gradWeightRule(
  */
 export function bestSplits(
   target: KernelTarget,
-  { tileRows, tileColumns, depth }: Tile,
+  {
+    tileRows,
+    tileColumns,
+    depth,
+  }: Pick<Tile, "tileRows" | "tileColumns" | "depth">,
   geometry: ConvGeometry,
 ): number {
   const slots =
@@ -199,8 +230,8 @@ export function bestSplits(
 function fits(
   { limits }: KernelTarget,
   tile: Tile,
-  a: "k" | "tile",
-  b: "k" | "tile",
+  a: Direction,
+  b: Direction,
 ): boolean {
   return (
     tileLayout(tile).threads <= limits.invocations &&
@@ -230,24 +261,37 @@ function tiles(columns4: number): ({ readonly family: "tiled" } & Tile)[] {
 /** Variants to measure for forward and input gradient. */
 export function gatherCandidates(
   target: KernelTarget,
-  pass: ConvPass,
-  geometry: ConvGeometry,
+  problem: ConvProblem,
 ): GatherVariant[] {
-  if (!canTile(target, geometry)) return [gatherRule(target, pass, geometry)];
-  const { columns4 } = gatherSize(pass, geometry);
-  return tiles(columns4).filter((tile) =>
-    fits(target, tile, "k", secondTile[pass]),
-  );
+  const { pass, geometry } = problem;
+  if (!canTile(target, geometry)) return [gatherRule(target, problem)];
+  const { columns4 } = gatherSize(problem);
+  const onMatrices = gatherOnMatrices(target, problem);
+  // Where there are matrix units nothing else comes near them.
+  return onMatrices.length > 0
+    ? onMatrices
+    : tiles(columns4).filter((tile) =>
+        fits(target, tile, "k", secondTile[pass]),
+      );
 }
 
 /** Variants to measure for the weight gradient. */
 export function gradWeightCandidates(
   target: KernelTarget,
-  geometry: ConvGeometry,
+  problem: ConvProblem<"gradWeight">,
+  bias: boolean,
 ): GradWeightVariant[] {
-  if (target.family === "register") return [gradWeightRule(target, geometry)];
+  if (target.family === "register")
+    return [gradWeightRule(target, problem, bias)];
+  const { geometry } = problem;
   const { cout4 } = vec4Channels(geometry);
-  return tiles(cout4)
-    .filter((tile) => fits(target, tile, "tile", "tile"))
-    .map((tile) => ({ ...tile, splits: bestSplits(target, tile, geometry) }));
+  const onMatrices = gradWeightOnMatrices(target, problem, bias);
+  const candidates =
+    onMatrices.length > 0
+      ? onMatrices
+      : tiles(cout4).filter((tile) => fits(target, tile, "tile", "tile"));
+  return candidates.map((tile) => ({
+    ...tile,
+    splits: bestSplits(target, tile, geometry),
+  }));
 }

@@ -11,6 +11,7 @@ import {
 import {
   conv2dGather,
   conv2dGatherGrid,
+  gatherTakesStatistics,
   type GatherOptions,
 } from "../../../shaders/conv2d-gather.wgsl.js";
 import { elementwiseGrid } from "../../../shaders/common.js";
@@ -30,13 +31,14 @@ import type {
   OpDefinition,
 } from "../graph.js";
 import { formatShape, type Shape, type Tensor } from "../tensor.js";
+import { convKey } from "./conv2d-problem.js";
 import {
-  convKey,
   gatherCandidates,
   gatherVariant,
   gradWeightCandidates,
   gradWeightVariant,
 } from "./conv2d-variants.js";
+import { statisticsDispatch } from "./batch-statistics.js";
 import { bind, over } from "./elementwise.js";
 import { reluGrad } from "./relu.js";
 import { variantName } from "./variant-names.js";
@@ -46,6 +48,8 @@ export interface Conv2dAttributes {
   readonly padding: number;
   /** ReLU on the result; set by fusion. */
   readonly relu?: boolean;
+  /** Set by fusion: output 1 are statistics of the result in parts, for the batch norm behind. */
+  readonly statistics?: boolean;
 }
 
 function outputSize(
@@ -71,24 +75,32 @@ export function geometryOf(
   }; // prettier-ignore
 }
 
-function gatherDispatch(
+/** Whether both operands of a product are stored as f16. */
+function areHalves(inputs: readonly Tensor[]): boolean {
+  return inputs.slice(0, 2).every(({ type }) => type === "f16");
+}
+
+function gatherDispatches(
   target: KernelTarget,
   label: string,
-  problem: Omit<GatherOptions, "variant">,
+  gather: Omit<GatherOptions, "variant">,
   inputs: readonly Tensor[],
   output: Tensor,
-): Dispatch {
-  const { pass, geometry } = problem;
-  const variant = gatherVariant(target, pass, geometry);
-  const options: GatherOptions = { ...problem, variant };
-  const bindings = bind(inputs, [output]);
+  parts?: Tensor,
+): Dispatch[] {
+  const problem = { ...gather, half: areHalves(inputs) };
+  const variant = gatherVariant(target, problem);
+  const plain: GatherOptions = { ...gather, variant };
+  const together = parts && gatherTakesStatistics(plain);
+  const options = together ? { ...plain, statistics: true } : plain;
+  const bindings = bind(inputs, together ? [output, parts] : [output]);
   const { addend, mask } = options.epilogue;
   // The epilogue reads addend and mask where it writes; they come last of the inputs.
   const count = Number(addend ?? false) + Number(mask ?? false);
-  return {
+  const convolution: Dispatch = {
     label,
     choice: {
-      problem: convKey(pass, geometry),
+      problem: convKey(problem),
       variant: variantName(variant),
     },
     wgsl: conv2dGather(options),
@@ -97,9 +109,12 @@ function gatherDispatch(
     workgroups: conv2dGatherGrid(options),
     flops: convFlops(options.geometry),
   };
+  return parts && !together
+    ? [convolution, statisticsDispatch(target, output, parts)]
+    : [convolution];
 }
 
-/** Inputs: x, weights, bias?. Output: y. */
+/** Inputs: x, weights, bias?. Outputs: y and, where it takes statistics, their parts. */
 export const conv2d: OpDefinition<Conv2dAttributes> = {
   name: "conv2d",
   infer([x, weights, bias], attributes) {
@@ -133,12 +148,15 @@ export const conv2d: OpDefinition<Conv2dAttributes> = {
       epilogue: { bias: bias !== undefined, relu: attributes.relu ?? false },
     } as const;
     const label = "conv2d forward";
-    emit(gatherDispatch(target, label, problem, inputs, outputs[0]!));
+    const [y, parts] = outputs as [Tensor, Tensor?];
+    gatherDispatches(target, label, problem, inputs, y, parts).forEach(emit);
   },
   variants({ inputs, attributes }, target) {
     const [x, weights] = inputs;
     const geometry = simplify(geometryOf(x!.shape, weights!.shape, attributes));
-    return gatherCandidates(target, "forward", geometry).map(variantName);
+    const half = areHalves(inputs);
+    const problem = { pass: "forward", geometry, half } as const;
+    return gatherCandidates(target, problem).map(variantName);
   },
   backward(graph, node, [dy], needed) {
     const [x, weights, bias] = node.inputs as [
@@ -193,13 +211,15 @@ export const conv2dGradInput: OpDefinition<GradInputAttributes> = {
       },
     } as const;
     const label = "conv2d input gradient";
-    emit(gatherDispatch(target, label, problem, inputs, outputs[0]!));
+    gatherDispatches(target, label, problem, inputs, outputs[0]!).forEach(emit);
   },
   variants({ inputs, attributes }, target) {
     const geometry = simplify(
       geometryOf(attributes.input, inputs[1]!.shape, attributes),
     );
-    return gatherCandidates(target, "gradInput", geometry).map(variantName);
+    const half = areHalves(inputs);
+    const problem = { pass: "gradInput", geometry, half } as const;
+    return gatherCandidates(target, problem).map(variantName);
   },
 };
 
@@ -226,7 +246,9 @@ export const conv2dGradWeightOp: OpDefinition<GradWeightAttributes> = {
       geometryOf(x.shape, attributes.weights, attributes),
     );
     const { cin4, cout4 } = vec4Channels(geometry);
-    const variant = gradWeightVariant(target, geometry);
+    const half = areHalves(inputs);
+    const problem = { pass: "gradWeight", geometry, half } as const;
+    const variant = gradWeightVariant(target, problem, attributes.bias);
     const options: GradWeightOptions = {
       geometry,
       bias: attributes.bias,
@@ -236,7 +258,7 @@ export const conv2dGradWeightOp: OpDefinition<GradWeightAttributes> = {
     emit({
       label: "conv2d weight gradient",
       choice: {
-        problem: convKey("gradWeight", geometry),
+        problem: convKey(problem),
         variant: variantName(variant),
       },
       wgsl: conv2dGradWeight(options),
@@ -264,6 +286,10 @@ export const conv2dGradWeightOp: OpDefinition<GradWeightAttributes> = {
     const geometry = simplify(
       geometryOf(inputs[0]!.shape, attributes.weights, attributes),
     );
-    return gradWeightCandidates(target, geometry).map(variantName);
+    const half = areHalves(inputs);
+    const problem = { pass: "gradWeight", geometry, half } as const;
+    return gradWeightCandidates(target, problem, attributes.bias).map(
+      variantName,
+    );
   },
 };

@@ -1,12 +1,12 @@
 /** What the element-wise ops share: shape agreement and the dispatch over vec4s. */
-import { elementwiseGrid } from "../../../shaders/common.js";
+import { elementwiseGrid, streamGrid } from "../../../shaders/common.js";
 import { ShapeError } from "../errors.js";
 import type { Binding, Dispatch, InPlace, OutputSpec } from "../graph.js";
-import { formatShape, wordsOf, type Tensor } from "../tensor.js";
+import { formatShape, elementsOf, type Tensor } from "../tensor.js";
 
 /** vec4s in a padded tensor. */
 export function vectorsOf(tensor: Tensor): number {
-  return Math.ceil(wordsOf(tensor) / 4);
+  return Math.ceil(elementsOf(tensor) / 4);
 }
 
 /** The output of an op whose inputs all have one shape. */
@@ -66,4 +66,13 @@ export function elementwiseDispatch(
     workgroups: elementwiseGrid(vectors),
     inPlace: over(bindings, ...mayOverwrite),
   };
+}
+
+/** Likewise for a streaming kernel (`streamMain`). */
+export function streamDispatch(
+  ...args: Parameters<typeof elementwiseDispatch>
+): Dispatch {
+  const [, , , writes] = args;
+  const vectors = vectorsOf(writes[0]!);
+  return { ...elementwiseDispatch(...args), workgroups: streamGrid(vectors) };
 }

@@ -4,7 +4,7 @@ import * as shaders from "../../../shaders/cross-entropy.wgsl.js";
 import * as meanShaders from "../../../shaders/mean.wgsl.js";
 import { ShapeError } from "../errors.js";
 import type { Binding, OpDefinition } from "../graph.js";
-import { formatShape, pad4, wordsOf, type Tensor } from "../tensor.js";
+import { formatShape, pad4, elementsOf, type Tensor } from "../tensor.js";
 import { bind } from "./elementwise.js";
 
 interface CrossEntropyAttributes {
@@ -22,15 +22,16 @@ function optionsOf(
 /** Inputs: logits `[n, 1, 1, classes]`, labels (u32). Output: the loss of each sample `[n]`. */
 export const crossEntropy: OpDefinition<CrossEntropyAttributes> = {
   name: "crossEntropy",
+  exact: true,
   infer([logits, labels], { labelSmoothing }) {
     const [samples, h, w] = logits!.shape;
     if (h !== 1 || w !== 1)
       throw new ShapeError(
         `crossEntropy: logits must be [n, 1, 1, classes], got ${formatShape(logits!.shape)}`,
       );
-    if (wordsOf(labels!) !== samples)
+    if (elementsOf(labels!) !== samples)
       throw new ShapeError(
-        `crossEntropy: ${wordsOf(labels!)} labels for ${samples} samples`,
+        `crossEntropy: ${elementsOf(labels!)} labels for ${samples} samples`,
       );
     if (!(labelSmoothing >= 0 && labelSmoothing <= 1))
       throw new ShapeError(
@@ -62,6 +63,7 @@ export const crossEntropy: OpDefinition<CrossEntropyAttributes> = {
 /** Inputs: logits, labels, upstream gradient of each sample's loss. Output: dlogits. */
 const crossEntropyGrad: OpDefinition<CrossEntropyAttributes> = {
   name: "crossEntropyGrad",
+  exact: true,
   infer: ([logits]) => [
     { label: "dlogits", shape: logits!.shape, layout: "nhwc" },
   ],
@@ -83,14 +85,14 @@ export const batchMean: OpDefinition<object> = {
   lower({ inputs, outputs }, { emit }) {
     emit({
       label: "mean",
-      wgsl: meanShaders.batchMean(wordsOf(inputs[0]!)),
+      wgsl: meanShaders.batchMean(elementsOf(inputs[0]!)),
       bindings: withStep(inputs, outputs),
       workgroups: [1, 1, 1],
     });
   },
   backward: (graph, { inputs }, [upstream]) => [
     graph.apply(batchMeanGrad, [upstream!, inputs[1]!], {
-      count: wordsOf(inputs[0]!),
+      count: elementsOf(inputs[0]!),
     }),
     undefined,
   ],

@@ -28,6 +28,7 @@ export const recordLoss: OpDefinition<object> = {
 /** Inputs: logits, labels, ids, counters, all logits (the last two are written). */
 export const evaluate: OpDefinition<object> = {
   name: "evaluate",
+  exact: true,
   infer: () => [],
   lower({ inputs }, { emit }) {
     const [logits, labels, ids, counters, allLogits] = inputs as [

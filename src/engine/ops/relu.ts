@@ -1,13 +1,13 @@
 /** y = max(x, 0). The gradient passes where y > 0, so only y has to be kept. */
 import * as shaders from "../../../shaders/relu.wgsl.js";
 import type { OpDefinition } from "../graph.js";
-import { elementwiseDispatch, sameShapeOutput } from "./elementwise.js";
+import { streamDispatch, sameShapeOutput } from "./elementwise.js";
 
 export const relu: OpDefinition<object> = {
   name: "relu",
   infer: (inputs) => sameShapeOutput("relu", inputs),
   lower({ inputs, outputs }, { emit }) {
-    emit(elementwiseDispatch("relu", shaders.relu, inputs, outputs, [0]));
+    emit(streamDispatch("relu", shaders.relu, inputs, outputs, [0]));
   },
   backward: (graph, node, [dy]) => [
     graph.apply(reluGrad, [dy!, node.outputs[0]!], {}),
@@ -20,7 +20,7 @@ export const reluGrad: OpDefinition<object> = {
   infer: (inputs) => sameShapeOutput("reluGrad", inputs),
   lower({ inputs, outputs }, { emit }) {
     emit(
-      elementwiseDispatch(
+      streamDispatch(
         "relu gradient",
         shaders.reluGrad,
         inputs,

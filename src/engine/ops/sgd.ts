@@ -8,25 +8,35 @@ import type { OpDefinition } from "../graph.js";
 import type { Tensor } from "../tensor.js";
 import { bind, vectorsOf } from "./elementwise.js";
 
-/** Inputs: parameters, gradients, step uniform, momentum (when used); parameters and momentum are updated in place. */
-export const sgd: OpDefinition<SgdOptions> = {
+export interface SgdAttributes extends SgdOptions {
+  /** Whether the gradients carry a loss scale; its state is the last input. */
+  readonly scaled?: boolean;
+}
+
+/**
+ * Inputs: parameters, gradients, step uniform, momentum (when used), loss scaling state (when scaled); parameters and momentum
+ * are updated in place.
+ */
+export const sgd: OpDefinition<SgdAttributes> = {
   name: "sgd",
   infer: () => [],
   lower({ inputs, attributes }, { emit }) {
-    const [parameters, gradients, step, momentum] = inputs as [
+    const [parameters, gradients, step, ...rest] = inputs as [
       Tensor,
       Tensor,
       Tensor,
-      Tensor?,
+      ...Tensor[],
     ];
+    const scaling = attributes.scaled ? rest.splice(-1) : [];
     const vectors = vectorsOf(parameters);
     emit({
       label: "sgd",
-      wgsl: sgdShader(vectors, attributes),
+      wgsl: sgdShader(vectors, attributes, scaling.length > 0),
       bindings: [
         { tensor: parameters, access: "write" },
         { tensor: gradients, access: "read" },
-        ...bind([], momentum ? [momentum] : []),
+        ...bind([], rest),
+        ...bind(scaling, []),
         { tensor: step, access: "uniform" },
       ],
       workgroups: elementwiseGrid(vectors),

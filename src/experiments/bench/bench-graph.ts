@@ -1,11 +1,12 @@
 /** Compiles small graphs whose inputs are numbers that nobody looks at. */
 import type { Device } from "../../engine/device.js";
+import { floatToHalf } from "../../engine/float16.js";
 import { Graph } from "../../engine/graph.js";
 import { ParameterStore } from "../../engine/parameters.js";
 import { BufferPool, Plan } from "../../engine/plan.js";
 import { RandomStream } from "../../engine/random.js";
 import {
-  wordsOf,
+  elementsOf,
   type Layout,
   type Shape,
   type Tensor,
@@ -22,17 +23,25 @@ export class BenchGraphs {
    * Compiles what `build` adds to a graph.
    *
    * @param inputs shapes and layouts of the tensors that `build` gets
+   * @param type how they are stored
    */
   async compile(
     inputs: readonly { readonly shape: Shape; readonly layout: Layout }[],
+    type: Tensor["type"],
     build: (graph: Graph, inputs: readonly Tensor[]) => void,
   ): Promise<Plan> {
     const graph = new Graph();
     const resources = new Map<string, GPUBuffer>();
     const tensors = inputs.map(({ shape, layout }, i) => {
-      const name = `input ${i}`;
-      resources.set(name, this.#input(i, wordsOf({ shape, layout })));
-      return graph.external(name, shape, layout, { kind: "resource", name });
+      const name = `${type} input ${i}`;
+      resources.set(
+        name,
+        this.#input(name, elementsOf({ shape, layout }), type),
+      );
+      return {
+        ...graph.external(name, shape, layout, { kind: "resource", name }),
+        type,
+      };
     });
     build(graph, tensors);
     return Plan.compile(this.device, graph, {
@@ -42,13 +51,17 @@ export class BenchGraphs {
     });
   }
 
-  /** Input i of every plan lies in one buffer, or in a few that grow. */
-  #input(i: number, words: number): GPUBuffer {
+  /** Inputs of one name, of whatever plan, lie in one buffer, or in a few that grow. */
+  #input(name: string, elements: number, type: Tensor["type"]): GPUBuffer {
+    const bytes = elements * (type === "f16" ? 2 : 4);
     const fits = this.#inputs.find(
-      ({ label, size }) => label === `input ${i}` && size >= words * 4,
+      ({ label, size }) => label === name && size >= bytes,
     );
     if (fits) return fits;
-    const made = this.device.upload(`input ${i}`, randomWords(words));
+    const made = this.device.upload(
+      name,
+      type === "f16" ? randomHalves(elements) : randomWords(elements),
+    );
     this.#inputs.push(made);
     return made;
   }
@@ -59,12 +72,29 @@ export class BenchGraphs {
   }
 }
 
+/** Values after which random numbers repeat. */
+const period = 4099;
+
 /** Numbers in [−1, 1): zeros would flatter hardware that gates its clocks by the data. */
 function randomWords(count: number): Float32Array {
   const stream = new RandomStream(0, 0);
-  const words = new Float32Array(count);
-  const period = Math.min(words.length, 4099);
-  for (let i = 0; i < period; i++) words[i] = 2 * stream.float() - 1;
-  for (let i = period; i < words.length; i++) words[i] = words[i - period]!;
-  return words;
+  return repeated(new Float32Array(count), () => 2 * stream.float() - 1);
+}
+
+function randomHalves(count: number): Uint8Array {
+  const stream = new RandomStream(0, 0);
+  const halves = repeated(new Uint16Array(count), () =>
+    floatToHalf(2 * stream.float() - 1),
+  );
+  return new Uint8Array(halves.buffer);
+}
+
+function repeated<T extends Float32Array | Uint16Array>(
+  values: T,
+  next: () => number,
+): T {
+  const fresh = Math.min(values.length, period);
+  for (let i = 0; i < fresh; i++) values[i] = next();
+  for (let i = fresh; i < values.length; i++) values[i] = values[i - period]!;
+  return values;
 }

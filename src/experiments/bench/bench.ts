@@ -1,5 +1,6 @@
 /** `tarnish bench`: what an adapter gives, from single convolutions to the training of whole models. */
 import type { Device } from "../../engine/device.js";
+import type { Precision } from "../../engine/precision.js";
 import { Profiler, type Profile } from "../../engine/profiler.js";
 import { BenchGraphs } from "./bench-graph.js";
 import { type ConvPass, convWork } from "./conv.js";
@@ -14,6 +15,7 @@ export interface BenchOptions extends TimingOptions {
   readonly batch: number;
   readonly shapes: readonly ConvShape[];
   readonly passes: readonly ConvPass[];
+  readonly precision: Precision;
   /** Also where a step of each model goes, kernel by kernel. */
   readonly profile: boolean;
 }
@@ -52,7 +54,7 @@ export interface ModelResult {
 
 export interface BenchResult {
   readonly adapter: string;
-  readonly precision: "f32";
+  readonly precision: Precision;
   /** The fastest of `peaks`. */
   readonly peakGflops: number;
   readonly peaks: readonly PeakResult[];
@@ -70,7 +72,7 @@ export async function bench(
   const models = await trainings(device, options, say);
   return {
     adapter: device.adapterName,
-    precision: "f32",
+    precision: options.precision,
     peakGflops: fastest(peaks),
     peaks,
     conv,
@@ -92,7 +94,9 @@ async function kernels(
     const convs = [];
     for (const shape of options.shapes)
       for (const pass of options.passes)
-        convs.push(await convWork(device, graphs, shape, pass));
+        convs.push(
+          await convWork(device, graphs, shape, pass, options.precision),
+        );
     say(`${peaks.length} peak kernels, ${convs.length} convolutions`);
     const timings = await timeInTurn(device, [...peaks, ...convs], options);
     const rate = (flops: number, ms: number) => flops / ms / 1e6;

@@ -8,6 +8,7 @@ import {
   conv2dGradWeightOp,
   geometryOf,
 } from "../../engine/ops/conv2d.js";
+import { type Precision, storeHalves } from "../../engine/precision.js";
 import type { Shape, Tensor } from "../../engine/tensor.js";
 import type { BenchGraphs } from "./bench-graph.js";
 import type { ConvShape } from "./shapes.js";
@@ -35,6 +36,7 @@ export async function convWork(
   graphs: BenchGraphs,
   shape: ConvShape,
   pass: ConvPass,
+  precision: Precision,
 ): Promise<ConvWork> {
   const { x, kernel, out, stride } = shape;
   const weights: Shape = [kernel, kernel, x[3], out];
@@ -68,8 +70,10 @@ export async function convWork(
       { shape: y, layout: "nhwc" },
     ],
   } as const;
-  const plan = await graphs.compile(inputs[pass], (graph, tensors) => {
+  const type = precision === "mixed" ? "f16" : "f32";
+  const plan = await graphs.compile(inputs[pass], type, (graph, tensors) => {
     for (let launch = 0; launch < launches; launch++) add(graph, tensors);
+    if (precision === "mixed") storeHalves(graph);
   });
   const choice = plan.dispatches.find((dispatch) => dispatch.choice)?.choice;
   return {

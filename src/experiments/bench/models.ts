@@ -2,6 +2,7 @@
 import { cifarNormalisation } from "../../data/normalisation.js";
 import type { Device } from "../../engine/device.js";
 import { ImageSource } from "../../engine/image-source.js";
+import type { Precision } from "../../engine/precision.js";
 import { RandomStream } from "../../engine/random.js";
 import { Session } from "../../engine/session.js";
 import { buildModel } from "../../models/registry.js";
@@ -28,7 +29,15 @@ export class ModelWork implements Work {
   static async create(
     device: Device,
     model: string,
-    { width, batch }: { readonly width: number; readonly batch: number },
+    {
+      width,
+      batch,
+      precision,
+    }: {
+      readonly width: number;
+      readonly batch: number;
+      readonly precision: Precision;
+    },
   ): Promise<ModelWork> {
     const stream = new RandomStream(0, 0);
     const pixels = Uint8Array.from({ length: 3 * 32 * 32 * batch }, () =>
@@ -44,6 +53,7 @@ export class ModelWork implements Work {
       model: buildModel(model, classes, { width }),
       source: { kind: "images", images, augmentation: augmentations.standard },
       batch,
+      precision,
       optimizer: { momentum: 0.9, weightDecay: 5e-4 },
     });
     return new ModelWork(device, images, session, model);

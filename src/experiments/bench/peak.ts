@@ -91,6 +91,7 @@ export async function peakWorks(
       ({ shape: [1, 1, rows, columns], layout: "words" }) as const;
     const plan = await graphs.compile(
       [matrix(m, k), matrix(k, n)],
+      "f32",
       (graph, inputs) => {
         graph.add(kernelOp, inputs, {
           wgsl: plainMatmul(options),
@@ -130,6 +131,7 @@ async function fmaWork(graphs: BenchGraphs, chains: number): Promise<PeakWork> {
   };
   const plan = await graphs.compile(
     [{ shape: [1, 1, 1, 4], layout: "words" }],
+    "f32",
     (graph, inputs) => {
       graph.add(kernelOp, inputs, {
         wgsl: registerFma(options),

@@ -75,7 +75,14 @@ export function tiledTarget(
   gradWeight: string,
 ): KernelTarget {
   const kernels = new Everywhere(gather, gradWeight);
-  return { family: "tiled", parallelism: 5, subgroup: 0, limits, kernels };
+  return {
+    family: "tiled",
+    parallelism: 5,
+    subgroup: 0,
+    half: false,
+    limits,
+    kernels,
+  };
 }
 
 /** A test a row, forward and backward, on one kernel family. */

@@ -18,6 +18,7 @@ const gpu: KernelTarget = {
   family: "tiled",
   parallelism: 264,
   subgroup: 32,
+  half: true,
   limits: { workgroupBytes: 49_152, invocations: 1024 },
 };
 
@@ -39,20 +40,33 @@ const shapes = [
   { ...square(128, 28, 1, 6), kh: 28, kw: 28, oh: 1, ow: 1, padding: 0 },
 ];
 
+const forward = (geometry: ConvGeometry, half = false) =>
+  ({ pass: "forward", geometry, half }) as const;
+const gradWeight = (geometry: ConvGeometry, half = false) =>
+  ({ pass: "gradWeight", geometry, half }) as const;
+
+const matrixUnits: KernelTarget = { ...gpu, matrices: "native" };
+
 describe("names of kernel variants", () => {
   it("parse back to the same variant", () => {
     const register: KernelTarget = { ...gpu, family: "register", subgroup: 8 };
-    for (const target of [gpu, register])
+    const emulated: KernelTarget = { ...gpu, matrices: "emulated" };
+    for (const [target, half] of [
+      [gpu, false],
+      [register, false],
+      [matrixUnits, true],
+      [emulated, true],
+    ] as const)
       for (const shape of shapes) {
         for (const pass of ["forward", "gradInput"] as const)
           for (const variant of [
-            gatherVariant(target, pass, shape),
-            ...gatherCandidates(target, pass, shape),
+            gatherVariant(target, { pass, geometry: shape, half }),
+            ...gatherCandidates(target, { pass, geometry: shape, half }),
           ])
             expect(parseGatherVariant(variantName(variant))).toEqual(variant);
         for (const variant of [
-          gradWeightVariant(target, shape),
-          ...gradWeightCandidates(target, shape),
+          gradWeightVariant(target, gradWeight(shape, half), false),
+          ...gradWeightCandidates(target, gradWeight(shape, half), false),
         ])
           expect(parseGradWeightVariant(variantName(variant))).toEqual(variant);
       }
@@ -60,7 +74,7 @@ describe("names of kernel variants", () => {
 
   it.each([
     "", "t128x128x16", "t128x128x16/8x8/s2/db", "t64x64x16/8x3", "t60x64x16/8x8", "t64x64x10/8x8",
-    "t64x64x16/8x8/u3", "t64x64x16/6x8", "r4x7/w8", "r4x8", "q4x8/w8", "t0x64x16/8x8", "t64x64x16/8x8/db/",
+    "t64x64x16/8x8/u3", "t64x64x16/6x8", "m128x128x32", "m128x128x24/2x2", "m96x128x32/4x4", "m64x64x32/2x2/db/x", "r4x7/w8", "r4x8", "q4x8/w8", "t0x64x16/8x8", "t64x64x16/8x8/db/",
   ])("refuse %j", (name) => {
     expect(parseGatherVariant(name)).toBeUndefined();
     expect(parseGradWeightVariant(`${name}/s2`)).toBeUndefined();
@@ -78,15 +92,16 @@ describe("the choice of variants", () => {
     for (const limits of [gpu.limits, small])
       for (const shape of shapes) {
         const target = { ...gpu, limits };
+        const half = false;
         const all = [
-          gatherVariant(target, "forward", shape),
-          gatherVariant(target, "gradInput", shape),
-          ...gatherCandidates(target, "gradInput", shape),
-          gradWeightVariant(target, shape),
-          ...gradWeightCandidates(target, shape),
+          gatherVariant(target, forward(shape)),
+          gatherVariant(target, { ...forward(shape), pass: "gradInput" }),
+          ...gatherCandidates(target, { ...forward(shape), pass: "gradInput" }),
+          gradWeightVariant(target, gradWeight(shape, half), false),
+          ...gradWeightCandidates(target, gradWeight(shape, half), false),
         ];
         for (const variant of all) {
-          if (variant.family === "register") continue;
+          if (variant.family !== "tiled") continue;
           const { tileRows, tileColumns, depth, doubleBuffer } = variant;
           const bytes =
             (tileRows + tileColumns) * depth * (doubleBuffer ? 8 : 4);
@@ -105,18 +120,55 @@ describe("the choice of variants", () => {
       variantName(
         gatherVariant(
           { ...gpu, kernels: new Map([[problem, name]]) },
-          "forward",
-          shape,
+          forward(shape),
         ),
       );
-    const rule = variantName(gatherVariant(gpu, "forward", shape));
+    const rule = variantName(gatherVariant(gpu, forward(shape)));
     expect(choose("t32x32x8/4x4/db")).toBe("t32x32x8/4x4/db");
     expect(rule).not.toBe("t32x32x8/4x4/db");
     expect(choose("nonsense")).toBe(rule);
   });
 
+  it("uses matrix units between halves of whole groups of channels, within the limits", () => {
+    const wide = square(512, 16, 128, 128);
+    expect(gatherVariant(matrixUnits, forward(wide, true)).family).toBe(
+      "matrix",
+    );
+    expect(
+      gradWeightVariant(matrixUnits, gradWeight(wide, true), false).family,
+    ).toBe("matrix");
+    // In f32, without such units, with a bias to sum, from 3 channels: as ever.
+    expect(gatherVariant(matrixUnits, forward(wide)).family).toBe("tiled");
+    expect(gatherVariant(gpu, forward(wide, true)).family).toBe("tiled");
+    expect(
+      gradWeightVariant(matrixUnits, gradWeight(wide, true), true).family,
+    ).toBe("tiled");
+    const stem = square(512, 32, 3, 64);
+    expect(gatherVariant(matrixUnits, forward(stem, true)).family).toBe(
+      "tiled",
+    );
+    const limits = { workgroupBytes: 16_384, invocations: 128 };
+    for (const variant of gatherCandidates(
+      { ...matrixUnits, limits },
+      forward(wide, true),
+    )) {
+      if (variant.family !== "matrix") continue;
+      const { tileRows, tileColumns, depth, doubleBuffer } = variant;
+      expect(
+        (tileRows + tileColumns) * depth * (doubleBuffer ? 4 : 2),
+      ).toBeLessThanOrEqual(limits.workgroupBytes);
+      expect(
+        32 * variant.subgroupRows * variant.subgroupColumns,
+      ).toBeLessThanOrEqual(limits.invocations);
+    }
+  });
+
   it("splits a weight gradient for full rounds of workgroups", () => {
-    const variant = gradWeightVariant(gpu, square(512, 16, 128, 128));
+    const variant = gradWeightVariant(
+      gpu,
+      gradWeight(square(512, 16, 128, 128)),
+      false,
+    );
     const rounds = (9 * variant.splits) / gpu.parallelism;
     expect(rounds / Math.ceil(rounds)).toBeGreaterThan(0.95);
   });
@@ -130,6 +182,6 @@ describe("the choice of variants", () => {
       ow: 40,
       padding: 8,
     };
-    expect(gatherVariant(gpu, "forward", shape).family).toBe("register");
+    expect(gatherVariant(gpu, forward(shape)).family).toBe("register");
   });
 });

@@ -1,4 +1,4 @@
-"""Makes test/golden/statistics.json with SciPy and scikit-learn: python3 tools/golden/statistics.py > test/golden/statistics.json"""
+"""Makes test/golden/statistics.json with SciPy and scikit-learn: python3 tools/golden/statistics_golden.py > test/golden/statistics.json"""
 import json
 import sys
 
@@ -59,7 +59,7 @@ def isotonic(y):
 grid = np.sort(rng.normal(size=11))
 json.dump(
     {
-        "source": f"SciPy {scipy.__version__}, scikit-learn {sklearn.__version__}, tools/golden/statistics.py",
+        "source": f"SciPy {scipy.__version__}, scikit-learn {sklearn.__version__}, tools/golden/statistics_golden.py",
         "tails": tails(),
         "quantiles": quantiles(),
         "paired": [paired(n) for n in (2, 3, 5, 12)],
