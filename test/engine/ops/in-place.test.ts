@@ -3,7 +3,6 @@
  * its own tensors, and the op tests' inputs are not among them: here a copy stands before the input that is to be given up.
  */
 import { describe, expect, it } from "vitest";
-import { elementwiseMain, storage } from "../../../shaders/common.js";
 import type { Graph, OpDefinition } from "../../../src/engine/graph.js";
 import { add } from "../../../src/engine/ops/add.js";
 import {
@@ -14,11 +13,8 @@ import {
   conv2dGradInput,
   type GradInputAttributes,
 } from "../../../src/engine/ops/conv2d.js";
+import { copy } from "../../../src/engine/ops/copy.js";
 import { dropout } from "../../../src/engine/ops/dropout.js";
-import {
-  elementwiseDispatch,
-  sameShapeOutput,
-} from "../../../src/engine/ops/elementwise.js";
 import { relu, reluGrad } from "../../../src/engine/ops/relu.js";
 import { encodeStep } from "../../../src/engine/step.js";
 import type { Tensor } from "../../../src/engine/tensor.js";
@@ -46,18 +42,12 @@ import {
 } from "../harness.js";
 
 /** y = x in memory of its own; the gradient likewise. */
-const copy: OpDefinition<object> = {
-  name: "copy",
-  infer: (inputs) => sameShapeOutput("copy", inputs),
-  lower({ inputs, outputs }, { emit }) {
-    const wgsl = (vectors: number) =>
-      `${storage(0, "read", "x")}\n${storage(1, "read_write", "y")}\n${elementwiseMain(vectors)} y[i] = x[i]; }`;
-    emit(elementwiseDispatch("copy", wgsl, inputs, outputs));
-  },
+const copyBothWays: OpDefinition<object> = {
+  ...copy,
   backward: (graph, _, [dy]) => [graph.apply(copy, [dy!], {})],
 };
 const copied = (graph: Graph, tensor: Tensor | undefined) =>
-  graph.apply(copy, [tensor!], {});
+  graph.apply(copyBothWays, [tensor!], {});
 
 /** Exact but for one rounding of each value. */
 const rounded = (value: Ref, terms = 1): Sum => ({
