@@ -7,7 +7,7 @@ import type { Device } from "../engine/device.js";
 import type { Evaluation } from "../engine/evaluation.js";
 import type { ImageSource } from "../engine/image-source.js";
 import type { Session } from "../engine/session.js";
-import { sleepThrough } from "../engine/wait.js";
+import { Pace } from "../engine/wait.js";
 import type { EpochResult, Position, Timing } from "./checkpoint.js";
 import { memorisation } from "./memorisation.js";
 import { type Evaluation as Metrics, evaluateLogits } from "./metrics.js";
@@ -70,7 +70,7 @@ export class TrainingLoop {
   #chunkSteps = 1;
   #pending: Chunk | undefined;
   #lastSettled = 0;
-  #msPerStep = 0;
+  readonly #pace = new Pace();
 
   /** The last checkpoint: where, and when. */
   #kept: { step: number; epochsDone: number; time: number };
@@ -182,25 +182,26 @@ export class TrainingLoop {
     if (!chunk) return;
     this.#pending = undefined;
     const steps = chunk.to - chunk.from + 1;
-    await sleepThrough(
+    // The first two chunks compile shaders (software adapters do so at the first run).
+    const warm = chunk.from > this.#before + 2;
+    const losses = await this.#pace.through(
       this.parts.device,
       this.#lastSettled,
-      steps * this.#msPerStep,
+      steps,
+      () => chunk.losses.read(),
+      warm,
     );
-    const losses = await chunk.losses.read();
     const now = performance.now();
     const elapsed = now - this.#lastSettled;
     this.#lastSettled = now;
     this.#timing.ms += elapsed;
     this.#timing.images += chunk.images;
-    // The first two chunks compile shaders (software adapters do so at the first run).
-    if (chunk.from > this.#before + 2) {
+    if (warm) {
       this.#timing.warmMs += elapsed;
       this.#timing.warmImages += chunk.images;
-      this.#msPerStep = elapsed / steps;
       this.#chunkSteps = Math.max(
         1,
-        Math.min(64, Math.round(500 / this.#msPerStep), this.#chunkSteps * 2),
+        Math.min(64, Math.round(500 / this.#pace.each), this.#chunkSteps * 2),
       );
     }
     this.#report(chunk, losses, (chunk.images / elapsed) * 1000);
