@@ -24,7 +24,6 @@ const parity = {
  */
 const leftToDawn = [
   "test/engine/ops/conv2d-matrix.test.ts",
-  "test/engine/ops/conv2d-tiled.test.ts",
   "test/engine/ops/half.test.ts",
   "test/models/golden-resnet8.test.ts",
 ];

@@ -3,124 +3,17 @@
  * the images of a batch, every image's own values are the same bits, and a gradient, a sum over images, differs only by the
  * order of its additions.
  */
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { ShapeError } from "../../src/engine/errors.js";
-import { ImageSource } from "../../src/engine/image-source.js";
 import type { Model } from "../../src/engine/network.js";
 import { RandomStream } from "../../src/engine/random.js";
-import { Session, type SessionOptions } from "../../src/engine/session.js";
-import type { Tensor } from "../../src/engine/tensor.js";
-import { lenet } from "../../src/models/lenet.js";
-import { readRecords } from "../models/golden.js";
-import { testDevice } from "./harness.js";
-
-const device = await testDevice();
-const count = 14;
-const images = await ImageSource.upload(device, {
-  ...(await readRecords(count)),
-  imageSize: 32,
-  mean: [0.49, 0.48, 0.45],
-  std: [0.25, 0.24, 0.26],
-});
-afterAll(() => {
-  images.destroy();
-});
-
-/** LeNet with dropout behind its pooling. */
-const model: Model = (net, x) => lenet(10)(net, net.dropout(x, 0.25));
-const augmentation = { padding: 2, flip: true, distort: true };
-const batch = 8;
-
-async function withSession<T>(
-  options: Partial<SessionOptions>,
-  work: (session: Session) => Promise<T>,
-): Promise<T> {
-  const session = await Session.create(device, {
-    model,
-    source: { kind: "images", images, augmentation },
-    batch,
-    optimizer: { momentum: 0.9, weightDecay: 1e-3 },
-    seed: 5,
-    ...options,
-  });
-  try {
-    return await work(session);
-  } finally {
-    session.destroy();
-  }
-}
-
-/** Two batches, of 8 and 6 or of one size: losses, logits of each batch, gradients after each, final weights. */
-async function trainEpoch(session: Session, size = batch) {
-  const steps = [];
-  for (let step = 1; step <= 2; step++) {
-    const offset = (step - 1) * size;
-    await session.train({
-      step,
-      offset,
-      samples: Math.min(size, count - offset),
-      learningRate: 0.05,
-    });
-    steps.push({
-      loss: await session.loss(step),
-      logits: await session.lastLogits(),
-      gradients: await session.store.read(device, "gradients"),
-    });
-  }
-  return { steps, weights: await session.store.read(device) };
-}
-
-/** Largest difference over all tensors, each relative to its largest value. */
-function distance(
-  actual: ReadonlyMap<string, Float32Array>,
-  expected: ReadonlyMap<string, Float32Array>,
-): number {
-  expect([...actual.keys()]).toEqual([...expected.keys()]);
-  let worst = 0;
-  for (const [name, values] of expected) {
-    const scale = values.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
-    values.forEach((value, i) => {
-      worst = Math.max(worst, Math.abs(actual.get(name)![i]! - value) / scale);
-    });
-  }
-  return worst;
-}
-
-/** Running means of ±0.1 and variances of 0.5 to 1.5: what an untrained net's, 0 and 1, would not tell apart. */
-function someStatistics({ store }: Session): Map<string, Float32Array> {
-  const stream = new RandomStream(7, 99);
-  return new Map(
-    store.specs
-      .filter(({ role }) => role === "state")
-      .map(({ name, torchShape }) => [
-        name,
-        Float32Array.from({ length: torchShape[0]! }, () =>
-          name.endsWith("mean")
-            ? 0.2 * stream.float() - 0.1
-            : 0.5 + stream.float(),
-        ),
-      ]),
-  );
-}
-
-/** A convolution and a residual block, with three batch norms. */
-const residual: Model = (net, x) => {
-  const normalised = (i: number, input: Tensor, stride = 1) =>
-    net.batchNorm(
-      `bn${i}`,
-      net.conv2d(`conv${i}`, input, {
-        out: 8,
-        kernel: 3,
-        stride,
-        padding: 1,
-        bias: false,
-      }),
-    );
-  const a = net.relu(normalised(1, x, 2));
-  const b = normalised(3, net.relu(normalised(2, a)));
-  const c = net.relu(net.add(b, a));
-  return net.linear("fc", net.globalAveragePool(c), { out: 10 });
-};
+import {
+  batch,
+  device,
+  distance,
+  trainEpoch,
+  withSession,
+} from "./micro-batch-steps.js";
 
 describe("a step in micro-batches", () => {
   it("equals the step over the whole batch", async () => {
@@ -209,45 +102,6 @@ describe("a step in micro-batches", () => {
     const inParts = await statistics(3, [8]);
     expect(inParts).toEqual(await statistics(3, [3, 3, 2]));
     expect(inParts).not.toEqual(await statistics(8, [8]));
-  });
-
-  it("equals the step over the whole batch of a residual net whose batch norm is frozen", async () => {
-    const size = 6;
-    const train = (options: Partial<SessionOptions>) =>
-      withSession(
-        { model: residual, batch: size, ...options },
-        async (session) => {
-          session.store.write(device, someStatistics(session));
-          const before = await session.store.read(device);
-          const result = await trainEpoch(session, size);
-          const stayed = [...before.keys()].filter(
-            (name) =>
-              name.includes("running") &&
-              before.get(name)!.every((v, i) => v === result.weights.get(name)![i]), // prettier-ignore
-          );
-          return { ...result, stayed: stayed.length };
-        },
-      );
-    const frozenBatchNorm = true;
-    const whole = await train({ frozenBatchNorm });
-    const parts = await train({ frozenBatchNorm, microBatch: 2 });
-    // Three batch norms' means and variances.
-    expect([whole.stayed, parts.stayed]).toEqual([6, 6]);
-    expect(parts.steps[0]!.logits).toEqual(whole.steps[0]!.logits);
-    // A gradient is a sum over at most 6 · 16² pixels in another order.
-    expect(
-      distance(parts.steps[0]!.gradients, whole.steps[0]!.gradients),
-    ).toBeLessThan(5e-6);
-    parts.steps.forEach(({ loss }, i) => {
-      expect(Math.abs(loss - whole.steps[i]!.loss)).toBeLessThan(2e-6);
-    });
-    expect(distance(parts.weights, whole.weights)).toBeLessThan(5e-6);
-    // What is frozen matters: with batch statistics the parts are another step, and the statistics move.
-    const thawed = await train({ microBatch: 2 });
-    expect(thawed.stayed).toBe(0);
-    expect(
-      distance(thawed.steps[0]!.gradients, whole.steps[0]!.gradients),
-    ).toBeGreaterThan(0.1);
   });
 
   it("refuses a micro-batch of nothing", async () => {
