@@ -17,8 +17,8 @@ export default defineConfig({
         test: {
           name: "fast",
           include: ["test/**/*.test.ts"],
-          // golden.slow.test.ts has ResNet-8 too; its own file is for the other runtimes.
-          exclude: [slow, "test/models/golden-resnet8.test.ts"],
+          // golden.slow.test.ts has all models; files of single ones are for the other runtimes.
+          exclude: [slow, "test/models/golden-*.test.ts"],
           testTimeout: 180_000,
           hookTimeout: 120_000,
         },

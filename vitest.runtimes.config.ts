@@ -9,7 +9,7 @@ const parity = {
   include: [
     "test/engine/ops/**/*.test.ts",
     "test/engine/{random,session}.test.ts",
-    "test/models/{golden,golden-resnet8}.test.ts",
+    "test/models/{golden,golden-shallow,golden-resnet8}.test.ts",
     "test/parity/**/*.test.ts",
   ],
   exclude: ["test/**/*.slow.test.ts"],
