@@ -6,9 +6,10 @@
  * Needs 8 | columns, and a source whose channels are a multiple of the tile's depth: every step then lies within one tap.
  */
 import {
-  classPrologue,
   gatherOf,
+  gatherPrologue,
   gatherRows,
+  gatherWorkgroups,
   pixelOfRow,
   positionText,
   rowFunctions,
@@ -32,37 +33,21 @@ export interface MatrixGatherOptions extends GatherProblem {
   readonly statistics?: boolean | undefined;
 }
 
-function tilesPerClass({ tile, ...problem }: MatrixGatherOptions): number {
-  const gather = gatherOf(problem);
-  return (
-    Math.ceil(gatherRows(gather) / tile.tileRows) *
-    Math.ceil((gather.columns4 * 4) / tile.tileColumns)
-  );
-}
-
-export function matrixGatherWorkgroups(options: MatrixGatherOptions): number {
-  const { classes } = gatherOf(options);
-  return classes * classes * tilesPerClass(options);
-}
-
 export function matrixGather(options: MatrixGatherOptions): string {
   const { tile, matrices } = options;
   const gather = gatherOf(options);
-  const columnTiles = Math.ceil((gather.columns4 * 4) / tile.tileColumns);
   return (
     rowFunctions(gather) +
     matrixGemm({
       tile,
       matrices,
-      workgroups: matrixGatherWorkgroups(options),
+      workgroups: gatherWorkgroups(options, tile),
       a: sourceLoader(options, gather),
       b:
         options.pass === "forward"
           ? forwardWeights(options, gather)
           : gradInputWeights(options, gather),
-      prologue: `${classPrologue(options, gather, tilesPerClass(options), tile.depth)}
-  let tile_column0 = in_class % ${columnTiles}u * ${tile.tileColumns}u;
-  let tile_row0 = in_class / ${columnTiles}u * ${tile.tileRows}u;`,
+      prologue: gatherPrologue(options, gather, tile, 1),
       store: storeText(options, gather),
       mayBeEmpty: gather.classes > 1,
       statistics: options.statistics

@@ -90,23 +90,57 @@ function tapsPerClass(kernel: number, stride: number) {
   return { least: Math.floor(kernel / stride), rest: kernel % stride };
 }
 
+/** The part of a tile that says how a gather is cut, of whichever family. */
+interface TileSize {
+  readonly tileRows: number;
+  readonly tileColumns: number;
+  /** K per step. */
+  readonly depth: number;
+}
+
+function columnTiles({ columns4 }: Gather, { tileColumns }: TileSize): number {
+  return Math.ceil((columns4 * 4) / tileColumns);
+}
+
+function tilesPerClass(gather: Gather, tile: TileSize): number {
+  return (
+    Math.ceil(gatherRows(gather) / tile.tileRows) * columnTiles(gather, tile)
+  );
+}
+
+/** Workgroups of a gather in tiles. */
+export function gatherWorkgroups(
+  problem: GatherProblem,
+  tile: TileSize,
+): number {
+  const gather = gatherOf(problem);
+  return gather.classes * gather.classes * tilesPerClass(gather, tile);
+}
+
 /**
- * Text that a workgroup begins with, from its `index`: `in_class`, what distinguishes its class, `total4` (all of K, in vec4s)
- * and `steps`.
+ * Text that a workgroup begins with, from its `index`: what distinguishes its class, `total4` (all of K, in vec4s), `steps`, and
+ * where its tile begins, `tile_column0` and `tile_row0`, in groups of `unit`.
  */
-export function classPrologue(
+export function gatherPrologue(
   problem: GatherProblem,
   gather: Gather,
-  tilesPerClass: number,
-  depth: number,
+  tile: TileSize,
+  unit: 1 | 4,
 ): string {
-  return gather.classes > 1
-    ? `${classText(problem.geometry, tilesPerClass)}
-  let total4 = taps_y * taps_x * ${gather.depth4}u;
+  const { depth4, classes } = gather;
+  const { depth } = tile;
+  const own =
+    classes > 1
+      ? `${classText(problem.geometry, tilesPerClass(gather, tile))}
+  let total4 = taps_y * taps_x * ${depth4}u;
   let steps = (total4 + ${depth / 4 - 1}u) / ${depth / 4}u;`
-    : `let in_class = index;
+      : `let in_class = index;
   let total4 = ${totalDepth4(problem, gather)}u;
   let steps = ${Math.ceil((totalDepth4(problem, gather) * 4) / depth)}u;`;
+  const across = columnTiles(gather, tile);
+  return `${own}
+  let tile_column0 = in_class % ${across}u * ${tile.tileColumns / unit}u;
+  let tile_row0 = in_class / ${across}u * ${tile.tileRows / unit}u;`;
 }
 
 /**

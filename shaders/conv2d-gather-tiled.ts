@@ -6,9 +6,10 @@ import { repeat } from "./common.js";
 import { moments } from "./moments.js";
 import { statisticsText } from "./tile-statistics.js";
 import {
-  classPrologue,
   gatherOf,
+  gatherPrologue,
   gatherRows,
+  gatherWorkgroups,
   pixelOfRow,
   positionText,
   rowFunctions,
@@ -34,41 +35,21 @@ export interface TiledGatherOptions extends GatherProblem {
   readonly statistics?: boolean | undefined;
 }
 
-/** Workgroups of a tiled gather. */
-export function tiledGatherWorkgroups(options: TiledGatherOptions): number {
-  const { classes } = gatherOf(options);
-  return classes * classes * tilesPerClass(options);
-}
-
-function tilesPerClass(options: TiledGatherOptions): number {
-  const gather = gatherOf(options);
-  const { tileRows, tileColumns } = options.tile;
-  return (
-    Math.ceil(gatherRows(gather) / tileRows) *
-    Math.ceil((gather.columns4 * 4) / tileColumns)
-  );
-}
-
 export function tiledGather(options: TiledGatherOptions): string {
   const { tile } = options;
   const gather = gatherOf(options);
-  const { rows4, columns4 } = tileLayout(tile);
-  const columnTiles = Math.ceil(gather.columns4 / columns4);
-  const prologue = `${classPrologue(options, gather, tilesPerClass(options), tile.depth)}
-  let tile_column0 = in_class % ${columnTiles}u * ${columns4}u;
-  let tile_row0 = in_class / ${columnTiles}u * ${rows4}u;`;
   return (
     (options.statistics ? moments : "") +
     rowFunctions(gather) +
     tiledGemm({
       tile,
-      workgroups: tiledGatherWorkgroups(options),
+      workgroups: gatherWorkgroups(options, tile),
       a: sourceLoader(options, gather),
       b:
         options.pass === "forward"
           ? forwardWeights(options, gather)
           : gradInputWeights(options, gather),
-      prologue,
+      prologue: gatherPrologue(options, gather, tile, 4),
       finish:
         finishText(options, gather) +
         (options.statistics ? statisticsText(tile, gather.columns4) : ""),

@@ -17,10 +17,10 @@ import {
 } from "./convolution.js";
 import {
   matrixGather,
-  matrixGatherWorkgroups,
   type MatrixGatherOptions,
 } from "./conv2d-gather-matrix.js";
-import { tiledGather, tiledGatherWorkgroups } from "./conv2d-gather-tiled.js";
+import { gatherWorkgroups } from "./conv2d-gather-rows.js";
+import { tiledGather } from "./conv2d-gather-tiled.js";
 import {
   matrixEnables,
   takesStatistics as matrixTakesStatistics,
@@ -153,9 +153,8 @@ function workgroups(options: GatherOptions, variant: GatherVariant): number {
     case "register":
       return registerWorkgroups(options, variant);
     case "tiled":
-      return tiledGatherWorkgroups(tiledOptions(options, variant));
     case "matrix":
-      return matrixGatherWorkgroups(matrixOptions(options, variant));
+      return gatherWorkgroups(options, variant);
   }
 }
 

@@ -4,7 +4,12 @@
  *
  * Needs 8 | Cin and 8 | Cout, and no bias.
  */
-import { vec4Channels, type ConvGeometry } from "./convolution.js";
+import {
+  gradWeightPrologue,
+  gradWeightSizes,
+  gradWeightWorkgroups,
+  type GradWeightCut,
+} from "./conv2d-grad-weight-tiles.js";
 import {
   matrixGemm,
   type Matrices,
@@ -12,57 +17,31 @@ import {
   type MatrixTile,
 } from "./gemm-matrix.js";
 
-export interface MatrixGradWeightOptions {
-  readonly geometry: ConvGeometry;
+export interface MatrixGradWeightOptions extends GradWeightCut {
   readonly tile: MatrixTile;
   readonly matrices: Matrices;
-  readonly splits: number;
 }
 
-function sizes({ geometry: g, tile, splits }: MatrixGradWeightOptions) {
-  const { cin4, cout4 } = vec4Channels(g);
-  const pixels = g.n * g.oh * g.ow;
-  const rows = g.kh * g.kw * cin4 * 4;
-  const steps = Math.ceil(pixels / tile.depth);
-  return {
-    cin8: cin4 / 2,
-    cout8: cout4 / 2,
-    pixels,
-    rows,
-    rowTiles: Math.ceil(rows / tile.tileRows),
-    columnTiles: Math.ceil((cout4 * 4) / tile.tileColumns),
-    /** Steps of the K loop in all, and in each split but the last. */
-    steps,
-    perSplit: Math.ceil(steps / splits),
-  };
-}
-
-export function matrixGradWeightWorkgroups(
-  options: MatrixGradWeightOptions,
-): number {
-  const { rowTiles, columnTiles } = sizes(options);
-  return rowTiles * columnTiles * options.splits;
+/** The cut in groups of 8, as everything is loaded here. */
+function sizes(options: MatrixGradWeightOptions) {
+  const { cin4, cout4, rows4, ...rest } = gradWeightSizes(options);
+  return { ...rest, cin8: cin4 / 2, cout8: cout4 / 2, rows: 4 * rows4 };
 }
 
 /** Bindings as those of conv2d-grad-weight.wgsl.ts. */
 export function matrixGradWeight(options: MatrixGradWeightOptions): string {
-  const { tile, matrices, splits } = options;
-  const { rowTiles, columnTiles, rows, cout8, steps, perSplit } =
-    sizes(options);
+  const { tile, matrices } = options;
+  const { rows, cout8, mayBeEmpty } = sizes(options);
   const whole =
     rows % tile.tileRows === 0 && (cout8 * 8) % tile.tileColumns === 0;
   return matrixGemm({
     tile,
     matrices,
-    workgroups: matrixGradWeightWorkgroups(options),
+    workgroups: gradWeightWorkgroups(options),
     a: inputLoader(options),
     b: gradientLoader(options),
-    prologue: `let tile_column0 = index % ${columnTiles}u * ${tile.tileColumns}u;
-  let tile_row0 = index / ${columnTiles}u % ${rowTiles}u * ${tile.tileRows}u;
-  let split = index / ${columnTiles * rowTiles}u;
-  let first_step = split * ${perSplit}u;
-  let steps = min(first_step + ${perSplit}u, ${steps}u) - min(first_step, ${steps}u);`,
-    mayBeEmpty: perSplit * (splits - 1) >= steps,
+    prologue: gradWeightPrologue(options, 1),
+    mayBeEmpty,
     store: `${whole ? "" : `if (result_row < ${rows}u && result_column4 < ${2 * cout8}u) `}{
         partials[(split * ${rows}u + result_row) * ${2 * cout8}u + result_column4] = result;
       }`,

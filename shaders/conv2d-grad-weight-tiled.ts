@@ -4,22 +4,24 @@
  * image rows hold whole quads of them.
  */
 import { repeat } from "./common.js";
-import { vec4Channels, type ConvGeometry } from "./convolution.js";
+import {
+  gradWeightPrologue,
+  gradWeightSizes,
+  gradWeightWorkgroups,
+  type GradWeightCut,
+} from "./conv2d-grad-weight-tiles.js";
 import {
   column,
   rowQuad,
   tiledGemm,
-  tileLayout,
   type Tile,
   type TileLoader,
 } from "./gemm-tiled.js";
 
-export interface TiledGradWeightOptions {
-  readonly geometry: ConvGeometry;
+export interface TiledGradWeightOptions extends GradWeightCut {
   /** Whether the sum of dy's rows is wanted too. */
   readonly bias: boolean;
   readonly tile: Tile;
-  readonly splits: number;
   /** Text that stores the block, given the row quad q of the block and its column vec4 v. */
   readonly store: (
     row4: (q: number) => string,
@@ -27,49 +29,17 @@ export interface TiledGradWeightOptions {
   ) => string;
 }
 
-function sizes({ geometry: g, tile, splits }: TiledGradWeightOptions) {
-  const { cin4, cout4 } = vec4Channels(g);
-  const pixels = g.n * g.oh * g.ow;
-  const rows4 = g.kh * g.kw * cin4;
-  const { rows4: tileRows4, columns4: tileColumns4 } = tileLayout(tile);
-  const steps = Math.ceil(pixels / tile.depth);
-  return {
-    cin4,
-    cout4,
-    pixels,
-    rows4,
-    rowTiles: Math.ceil(rows4 / tileRows4),
-    columnTiles: Math.ceil(cout4 / tileColumns4),
-    /** Steps of the K loop in all, and in each split but the last. */
-    steps,
-    perSplit: Math.ceil(steps / splits),
-  };
-}
-
-export function tiledGradWeightWorkgroups(
-  options: TiledGradWeightOptions,
-): number {
-  const { rowTiles, columnTiles } = sizes(options);
-  return rowTiles * columnTiles * options.splits;
-}
-
 export function tiledGradWeight(options: TiledGradWeightOptions): string {
   const { tile, bias, store } = options;
-  const { rowTiles, columnTiles, steps, perSplit } = sizes(options);
-  const { rows4, columns4 } = tileLayout(tile);
   const { vectors } = tile.block;
   return tiledGemm({
     tile,
-    workgroups: tiledGradWeightWorkgroups(options),
+    workgroups: gradWeightWorkgroups(options),
     a: inputLoader(options),
     b: gradientLoader(options),
-    prologue: `let tile_column0 = index % ${columnTiles}u * ${columns4}u;
-  let tile_row0 = index / ${columnTiles}u % ${rowTiles}u * ${rows4}u;
-  let split = index / ${columnTiles * rowTiles}u;
-  let first_step = split * ${perSplit}u;
-  let steps = min(first_step + ${perSplit}u, ${steps}u) - min(first_step, ${steps}u);
+    prologue: `${gradWeightPrologue(options, 4)}
   ${bias ? repeat(vectors, (v) => `var bias${v} = vec4<f32>();`) : ""}`,
-    mayBeEmpty: perSplit * (options.splits - 1) >= steps,
+    mayBeEmpty: gradWeightSizes(options).mayBeEmpty,
     eachK: bias ? repeat(vectors, (v) => `bias${v} += b${v};`, " ") : "",
     finish: `let first_rows = tile_row0 == 0u && thread_row == 0u;
   ${store(
@@ -82,7 +52,7 @@ export function tiledGradWeight(options: TiledGradWeightOptions): string {
 /** x under the row's tap. The padding and pixels past the last are 0. */
 function inputLoader(options: TiledGradWeightOptions): TileLoader {
   const { geometry: g, tile } = options;
-  const { cin4, pixels, rows4 } = sizes(options);
+  const { cin4, pixels, rows4 } = gradWeightSizes(options);
   const whole = g.ow % 4 === 0;
   const tail = pixels % tile.depth !== 0;
   // Position of pixel m, and of the tap in it; `first` of each suffix is decoded once for a whole quad.
@@ -123,7 +93,7 @@ function inputLoader(options: TiledGradWeightOptions): TileLoader {
 /** dy; pixels past the last are met by zeros of x and may be anything that dy holds, but not in the bias's sum. */
 function gradientLoader(options: TiledGradWeightOptions): TileLoader {
   const { tile } = options;
-  const { cout4, pixels } = sizes(options);
+  const { cout4, pixels } = gradWeightSizes(options);
   const tail = pixels % tile.depth !== 0;
   return {
     along: "tile",

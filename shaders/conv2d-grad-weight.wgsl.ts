@@ -13,13 +13,10 @@ import type {
   RegisterVariant,
   TiledVariant,
 } from "./conv2d-gather.wgsl.js";
-import {
-  matrixGradWeight,
-  matrixGradWeightWorkgroups,
-} from "./conv2d-grad-weight-matrix.js";
+import { matrixGradWeight } from "./conv2d-grad-weight-matrix.js";
+import { gradWeightWorkgroups } from "./conv2d-grad-weight-tiles.js";
 import {
   tiledGradWeight,
-  tiledGradWeightWorkgroups,
   type TiledGradWeightOptions,
 } from "./conv2d-grad-weight-tiled.js";
 import { vec4Channels, type ConvGeometry } from "./convolution.js";
@@ -113,9 +110,14 @@ export function conv2dGradWeightGrid(
     case "register":
       return grid(registerWorkgroups(options, variant));
     case "tiled":
-      return grid(tiledGradWeightWorkgroups(tiledOptions(options, variant)));
     case "matrix":
-      return grid(matrixGradWeightWorkgroups(matrixOptions(options, variant)));
+      return grid(
+        gradWeightWorkgroups({
+          geometry: options.geometry,
+          tile: variant,
+          splits: variant.splits,
+        }),
+      );
   }
 }
 

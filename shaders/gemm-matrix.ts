@@ -226,7 +226,7 @@ export function matrixGemm(gemm: MatrixGemm): string {
     s,
     first,
   }: Task) => `let task_${s} = thread + ${first}u;
-  let row_of_${s} = ${wrapped(`task_${s} / ${part.row8}u`, part.rows)};
+  let row_of_${s} = task_${s} / ${part.row8}u % ${part.rows}u;
   let at8_${s} = task_${s} % ${part.row8}u;
   ${part.loader.setup(s, `row_of_${s}`, `at8_${s}`)}
   let write_${s} = ${part.base}u + row_of_${s} * ${part.stride}u + at8_${s};
@@ -339,9 +339,4 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
   }
 #endif
 }`; // prettier-ignore
-}
-
-/** A remainder that changes nothing for tasks within the tile, and lets the compiler prove the bounds of the others. */
-function wrapped(text: string, rows: number): string {
-  return `${text} % ${rows}u`;
 }
