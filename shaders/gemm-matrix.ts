@@ -66,9 +66,12 @@ export function takesStatistics(tile: MatrixTile): boolean {
   return blocksOf(tile).down * side === rowsPerPart;
 }
 
-interface Part {
+/** All that a tile's place in memory depends on. */
+type Direction = Pick<MatrixLoader, "along">;
+
+interface Part<Loader extends Direction = MatrixLoader> {
   readonly name: "a" | "b";
-  readonly loader: MatrixLoader;
+  readonly loader: Loader;
   readonly rows: number;
   /** vec4<u32>s of data in a row, and from one row to the next. */
   readonly row8: number;
@@ -81,12 +84,16 @@ export function matrixThreads(tile: MatrixTile): number {
   return tile.subgroupRows * tile.subgroupColumns * lanes;
 }
 
-function parts(tile: MatrixTile, a: MatrixLoader, b: MatrixLoader) {
+function parts<Loader extends Direction>(
+  tile: MatrixTile,
+  a: Loader,
+  b: Loader,
+) {
   let base = 0;
-  const part = (name: "a" | "b", loader: MatrixLoader, across: number) => {
+  const part = (name: "a" | "b", loader: Loader, across: number) => {
     const [rows, length] =
       loader.along === "k" ? [across, tile.depth] : [tile.depth, across];
-    const made: Part = {
+    const made: Part<Loader> = {
       name, loader, rows, row8: length / 8, stride: length / 8 + 1, base,
     }; // prettier-ignore
     base += rows * made.stride;
@@ -112,7 +119,7 @@ function scratchStride(tile: MatrixTile): number {
   return (blocksOf(tile).across * side) / 4 + 1;
 }
 
-function memoryVectors(tile: MatrixTile, a: MatrixLoader, b: MatrixLoader) {
+function memoryVectors(tile: MatrixTile, a: Direction, b: Direction) {
   const { size } = parts(tile, a, b);
   const subgroups = tile.subgroupRows * tile.subgroupColumns;
   return Math.max(
@@ -124,10 +131,10 @@ function memoryVectors(tile: MatrixTile, a: MatrixLoader, b: MatrixLoader) {
 /** Bytes of workgroup memory. */
 export function matrixBytes(
   tile: MatrixTile,
-  a: Pick<MatrixLoader, "along">,
-  b: Pick<MatrixLoader, "along">,
+  a: Direction,
+  b: Direction,
 ): number {
-  return 16 * memoryVectors(tile, a as MatrixLoader, b as MatrixLoader);
+  return 16 * memoryVectors(tile, a, b);
 }
 
 /** Text about the matrices themselves. */
