@@ -159,12 +159,13 @@ export class Device {
     const { subgroupMinSize: size, subgroupMaxSize } = info;
     const subgroup =
       gpu.features.has("subgroups") && size === subgroupMaxSize ? size : 0;
-    const half = gpu.features.has("shader-f16");
+    const hasHalves = gpu.features.has("shader-f16");
     const target: KernelTarget = {
       ...kernelTargets[isSoftware ? "software" : "gpu"],
       subgroup,
-      half,
-      matrices: half && multipliesMatrices(gpu, info) ? "native" : undefined,
+      half: !hasHalves ? undefined : isSoftware ? "packed" : "native",
+      matrices:
+        hasHalves && multipliesMatrices(gpu, info) ? "native" : undefined,
       limits: {
         workgroupBytes: gpu.limits.maxComputeWorkgroupStorageSize,
         invocations: gpu.limits.maxComputeInvocationsPerWorkgroup,

@@ -2,6 +2,7 @@
  * The graph: a list of op nodes in execution order over symbolic tensors. Building it runs nothing; autodiff appends
  * to it, fusion rewrites it, and plan.ts turns it into dispatches.
  */
+import type { HalfAccess } from "../../shaders/half-storage.js";
 import { ShapeError } from "./errors.js";
 import type { Layout, Shape, Storage, Tensor } from "./tensor.js";
 
@@ -55,8 +56,8 @@ export interface KernelTarget {
   readonly family: "register" | "tiled";
   /** Lanes of a subgroup where its size is fixed and subgroups are offered, else 0. */
   readonly subgroup: number;
-  /** Whether kernels may store f16. */
-  readonly half: boolean;
+  /** How kernels access tensors of f16, where the adapter has f16. */
+  readonly half: HalfAccess | undefined;
   /** Whether products of 16×16×16 f16 matrices with f32 results are to be had: by the adapter, or emulated (tests). */
   readonly matrices?: "native" | "emulated" | undefined;
   /** About how many workgroups the adapter works on at a time; decides tile sizes and how far reductions are split. */

@@ -21,7 +21,7 @@ export interface KernelStore {
  * Version of the kernels as the tuner sees them; raise it when a variant's text or the candidates change, so that old
  * measurements are made again.
  */
-export const tuningVersion = 1;
+export const tuningVersion = 2;
 
 /** Lowers one node with a target; kernels get the form that their tensors' types ask for. */
 export function lowerNode(
@@ -33,18 +33,19 @@ export function lowerNode(
   node.op.lower(node, {
     target,
     scratch: (label, words) => graph.temporary(label, words),
-    emit: (dispatch) => dispatches.push(storedAsTyped(dispatch)),
+    emit: (dispatch) => dispatches.push(storedAsTyped(dispatch, target)),
   });
   return dispatches;
 }
 
-function storedAsTyped(dispatch: Dispatch): Dispatch {
+function storedAsTyped(dispatch: Dispatch, { half }: KernelTarget): Dispatch {
   const halves = dispatch.bindings.flatMap(({ tensor }, binding) =>
     tensor.type === "f16" ? binding : [],
   );
-  return halves.length === 0
-    ? dispatch
-    : { ...dispatch, wgsl: halfStorageForm(dispatch.wgsl, halves) };
+  if (halves.length === 0) return dispatch;
+  if (half === undefined)
+    throw new Error("tensors of f16 need a target with f16");
+  return { ...dispatch, wgsl: halfStorageForm(dispatch.wgsl, halves, half) };
 }
 
 /** A problem to measure: a node, the name of what is to be chosen, and the names that it can be. */

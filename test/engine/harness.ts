@@ -53,7 +53,7 @@ export async function targets(): Promise<(KernelTarget & { name: string })[]> {
     family: "register",
     parallelism: 5,
     subgroup: 0,
-    half: false,
+    half: undefined,
     limits,
   } as const;
   return [

@@ -188,7 +188,7 @@ const withoutBatchNorm: Model = (net, x) =>
 
 describe("an adapter without 16-bit floats", () => {
   it("is refused by name", async () => {
-    const target = { ...device.target, half: false };
+    const target = { ...device.target, half: undefined };
     await expect(
       withSession({ target }, () => Promise.resolve()),
     ).rejects.toThrow(AdapterError);

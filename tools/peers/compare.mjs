@@ -123,8 +123,14 @@ async function compare(
 const find = (contestants, label) =>
   contestants.find((contestant) => contestant.label === label);
 
+/**
+ * A convolution so many times as fast as the fastest plain matrix product was not waited for: Winograd saves at most a
+ * factor of 4, and a tuned product is no multiple of a plain one beyond that.
+ */
+const implausible = 10;
+
 /** What makes the numbers of a run incomparable, in words. */
-function objections(running, kind) {
+function objections(running, kind, matmul) {
   const result = [];
   const adapters = new Set(
     running.filter(({ webgpu }) => webgpu !== false).map((c) => c.adapter),
@@ -140,6 +146,10 @@ function objections(running, kind) {
       if (difference > tolerance * Math.abs(expected))
         result.push(
           `${track.name}: after ${warmUpSteps} steps ${name} has ${track.warmValue}, ${first.name} ${expected}`,
+        );
+      if (matmul > 0 && median(track.rates) > implausible * matmul)
+        result.push(
+          `${track.name} of ${name} is over ${implausible} times as fast as a matrix product: it was not waited for`,
         );
       if (kind === "training" && !(track.value < track.firstValue))
         result.push(
@@ -199,7 +209,7 @@ function summarise({ running, skipped }, { task, rounds }, { unit, scale }) {
     rounds,
     contestants,
     skipped,
-    objections: objections(running, task.kind),
+    objections: objections(running, task.kind, matmul),
   };
 }
 

@@ -261,19 +261,25 @@ async function convolution(task) {
     }),
   };
   return passes.map((pass) => {
-    let result;
+    // All are kept until they are there: work whose result is disposed of before it is submitted is never done.
+    let results = [];
     return {
       name: pass,
       amount: convolutionFlops(shape),
       step() {
-        result?.dispose();
-        result =
+        results.push(
           pass === "forward"
             ? compiled.forward(x.ref, weights.ref)
-            : compiled[pass](x.ref, weights.ref, dy.ref);
+            : compiled[pass](x.ref, weights.ref, dy.ref),
+        );
       },
-      sync: () => blockUntilReady(result),
-      value: async () => meanOf(await result.ref.data()),
+      sync: () => blockUntilReady(results),
+      async value() {
+        const [last] = results.slice(-1);
+        for (const result of results) if (result !== last) result.dispose();
+        results = [];
+        return meanOf(await last.data());
+      },
     };
   });
 }

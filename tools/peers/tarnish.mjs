@@ -35,7 +35,8 @@ export async function setup(task) {
   const tracks = await (task.kind === "training"
     ? training(device, task)
     : convolution(device, task));
-  return { name: "tarnish", version, device: device.gpu, tracks };
+  const name = ["tarnish", ...task.options.map((option) => `(${option})`)];
+  return { name: name.join(" "), version, device: device.gpu, tracks };
 }
 
 async function training(device, task) {

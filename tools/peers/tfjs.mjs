@@ -224,6 +224,8 @@ function training(task) {
 function convolution(task) {
   const { shape, passes } = task;
   const { kernel, stride } = shape;
+  // The backend holds back fifteen dispatches by default, and what is not submitted would not be waited for.
+  tf.env().set("WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE", 1);
   const tensors = readProblem(task);
   const x = nhwc(tensors.get("x"));
   const filter = hwio(tensors.get("weights"));

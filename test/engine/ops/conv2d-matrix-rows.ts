@@ -83,7 +83,7 @@ export function testMatrices(
           gather + suffix,
           gradWeight.slice(0, split) + suffix + gradWeight.slice(split),
         ),
-        half: true,
+        half: "native" as const,
         matrices,
       };
 

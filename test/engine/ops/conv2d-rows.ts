@@ -79,7 +79,7 @@ export function tiledTarget(
     family: "tiled",
     parallelism: 5,
     subgroup: 0,
-    half: false,
+    half: undefined,
     limits,
     kernels,
   };

@@ -18,7 +18,7 @@ const gpu: KernelTarget = {
   family: "tiled",
   parallelism: 264,
   subgroup: 32,
-  half: true,
+  half: "native",
   limits: { workgroupBytes: 49_152, invocations: 1024 },
 };
 

@@ -112,12 +112,8 @@ function expectRounded(actual: Ref | undefined, exact: Ref | undefined): void {
 }
 
 /** A suite on one kernel family. */
-export function testHalves(
-  name: string,
-  target: KernelTarget,
-  half: boolean,
-): void {
-  describe.runIf(half)(`between halves (${name})`, () => {
+export function testHalves(name: string, target: KernelTarget): void {
+  describe.runIf(target.half)(`between halves (${name})`, () => {
     it.each(cases)("$name", async ({ inputs, gradients, build }) => {
       const values = inputs.map(([extents, layout], i) => ({
         values: halves(random(extents, i + 1)),

@@ -4,4 +4,5 @@ import { testHalves } from "./half-cases.js";
 const { target } = await testDevice();
 
 for (const family of await targets())
-  testHalves(family.name, family, target.half);
+  for (const half of target.half ? (["native", "packed"] as const) : [])
+    testHalves(`${family.name}, ${half}`, { ...family, half });
