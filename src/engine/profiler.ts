@@ -6,8 +6,8 @@
  */
 import type { Device } from "./device.js";
 import { AdapterError } from "./errors.js";
-import type { Dispatch } from "./graph.js";
-import { bytesOf } from "./tensor.js";
+import type { Access, Dispatch } from "./graph.js";
+import { bytesOf, type Tensor } from "./tensor.js";
 
 /** All dispatches of one kernel in one training step. */
 export interface KernelProfile {
@@ -28,6 +28,10 @@ export interface Profile {
   readonly steps: number;
   /** GPU time of a step, in milliseconds. */
   readonly milliseconds: number;
+  /** What a step's kernels bind, each time they do: the least that they read and write. Data sets are left out. */
+  readonly movedBytes: number;
+  /** The same if every tensor of the step were written once and read once, and sums needed no partial ones. */
+  readonly leastBytes: number;
   /** Longest first. */
   readonly kernels: readonly KernelProfile[];
 }
@@ -115,17 +119,26 @@ export class Profiler {
   /** Waits for the watched runs and sums them up; undefined where there were too few. Nothing is kept. */
   async report(): Promise<Profile | undefined> {
     const kernels = new Map<string, Sum>();
-    let optimised = 0;
+    let [optimised, movedBytes, leastBytes] = [0, 0, 0];
     for (const { dispatches, stamps } of this.#runs) {
       const times = new BigUint64Array(await stamps.read());
       dispatches.forEach((dispatch, i) => {
         add(kernels, dispatch, Number(times[i + 1]! - times[i]!));
       });
+      const { moved, least } = traffic(dispatches);
+      movedBytes += moved;
+      leastBytes += least;
       if (dispatches.some(({ label }) => label === "sgd")) optimised++;
     }
     const steps = optimised || this.#runs.length;
     this.destroy();
-    return steps > 0 ? summary(kernels, steps) : undefined;
+    if (steps === 0) return undefined;
+    return {
+      steps,
+      movedBytes: movedBytes / steps,
+      leastBytes: leastBytes / steps,
+      ...summary(kernels, steps),
+    };
   }
 
   destroy(): void {
@@ -163,7 +176,30 @@ function add(
   kernels.set(label, sum);
 }
 
-function summary(sums: ReadonlyMap<string, Sum>, steps: number): Profile {
+/** Bytes that the dispatches bind, and that their tensors have if each is written and read once. */
+export function traffic(dispatches: readonly Pick<Dispatch, "bindings">[]): {
+  moved: number;
+  least: number;
+} {
+  let moved = 0;
+  const uses = new Map<Tensor, Set<Access>>();
+  for (const { bindings } of dispatches)
+    for (const { tensor, access } of bindings) {
+      if (tensor.storage.kind === "resource") continue;
+      moved += bytesOf(tensor);
+      // Scratch of 32-bit words: partial sums and the like.
+      if (tensor.layout !== "words")
+        uses.set(tensor, (uses.get(tensor) ?? new Set()).add(access));
+    }
+  let least = 0;
+  for (const [tensor, { size }] of uses) least += size * bytesOf(tensor);
+  return { moved, least };
+}
+
+function summary(
+  sums: ReadonlyMap<string, Sum>,
+  steps: number,
+): Pick<Profile, "milliseconds" | "kernels"> {
   const total = [...sums.values()].reduce((sum, s) => sum + s.nanoseconds, 0);
   const perSecond = (amount: number, nanoseconds: number) =>
     nanoseconds > 0 ? amount / nanoseconds : 0;
@@ -178,5 +214,5 @@ function summary(sums: ReadonlyMap<string, Sum>, steps: number): Profile {
     }),
   );
   kernels.sort((a, b) => b.milliseconds - a.milliseconds);
-  return { steps, milliseconds: total / steps / 1e6, kernels };
+  return { milliseconds: total / steps / 1e6, kernels };
 }

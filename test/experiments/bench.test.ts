@@ -98,6 +98,9 @@ describe.runIf(device.gpu.features.has("timestamp-query"))("profiler", () => {
       profile!.milliseconds,
       6,
     );
+    const { movedBytes, leastBytes } = profile!;
+    expect(leastBytes).toBeGreaterThan(0);
+    expect(movedBytes).toBeGreaterThan(leastBytes);
     for (const { kernel, milliseconds, gflops } of profile!.kernels) {
       expect(milliseconds).toBeGreaterThan(0);
       expect(gflops === null, kernel).toBe(
@@ -126,6 +129,7 @@ it.each(device.target.half ? (["f32", "mixed"] as const) : (["f32"] as const))(
     expect(result.peakGflops).toBe(
       Math.max(...result.peaks.map(({ gflops }) => gflops)),
     );
+    expect(result.copyGigabytesPerSecond).toBeGreaterThan(0);
     expect(result.conv.map(({ shape, pass }) => [shape, pass])).toEqual([
       ["1x8x8x8-3x3-8", "forward"],
       ["1x8x8x8-3x3-8", "wgrad"],

@@ -40,7 +40,7 @@ function against(section, ours, others, least) {
 const f32 = /^pytorch(?!.*f16)/;
 const half = /^pytorch.*f16$/;
 
-/** A line: the section it comes from, what is asked, and from its result [true, false or null (not measured), measured]. */
+/** A line: the section it comes from, what is asked, and from its result (and all sections) [true, false or null (not measured), measured]. */
 const lines = [
   {
     section: "correctness",
@@ -90,10 +90,15 @@ const lines = [
   {
     section: "cifar10",
     asked: "CIFAR-10 to 94 %",
-    verdict: ({ curve, summary }) => {
+    verdict: ({ curve, best, trainSeconds }, sections) => {
       const there = curve.find(({ top1 }) => top1 >= 0.94);
-      const { epochs, trainSeconds, best } = summary;
-      const end = `best ${percent(best.top1)} in ${epochs} epochs, ${number(trainSeconds)} s of training`;
+      const peer = given(sections["cifar10-pytorch"]);
+      const end = [
+        `best ${percent(best)} in ${curve.length} epochs, ${number(trainSeconds)} s of training`,
+        peer
+          ? `PyTorch's AMP on the same images: ${percent(peer.best)}, ${number(peer.trainSeconds)} s`
+          : "PyTorch was not run",
+      ].join("; ");
       return there
         ? [true, `after ${number(there.trainSeconds)} s of training; ${end}`]
         : [false, end];
@@ -129,7 +134,7 @@ export function markdown(report) {
       lines.map(({ section, asked, verdict }) => {
         const result = given(sections[section]);
         const [held, measured] = result
-          ? verdict(result)
+          ? verdict(result, sections)
           : [null, sections[section]?.error ?? "not run"];
         const word = held === null ? "not measured" : held ? "pass" : "FAIL";
         return [asked, word, firstLine(measured)];
@@ -173,21 +178,25 @@ function details({ correctness, convolutions, step, pytorch, tfjs, ...rest }) {
   for (const comparison of [given(pytorch), given(tfjs)])
     if (comparison) text.push(...peerTables(comparison));
   const { curve = [], settings } = given(rest.cifar10) ?? {};
+  const peer = given(rest["cifar10-pytorch"])?.curve ?? [];
   if (curve.length > 0)
     text.push(
       "## CIFAR-10",
-      `\`${settings}\``,
+      `\`${settings.join(" ")}\``,
       table(
-        ["epoch", "training, s", "top-1"],
-        curve.map(({ epoch, trainSeconds, top1 }) => [
-          epoch,
-          trainSeconds.toFixed(1),
-          percent(top1),
+        ["epoch", "training, s", "top-1", "PyTorch, s", "top-1"],
+        curve.map((point, i) => [
+          point.epoch,
+          ...place(point),
+          ...place(peer[i]),
         ]),
       ),
     );
   return text;
 }
+
+const place = (point) =>
+  point ? [point.trainSeconds.toFixed(1), percent(point.top1)] : ["", ""];
 
 function peerTables(comparison) {
   const { task, skipped, objections } = comparison;

@@ -121,44 +121,46 @@ function repeat(context) {
 
 /** The recipe: SGD with Nesterov momentum, one cosine, pad-crop and flip. */
 const recipe =
-  "--batch 512 --lr 0.4 --nesterov --weight-decay 5e-4 --warmup 2 --label-smoothing 0.1".split(
+  "--model resnet18 --batch 512 --lr 0.4 --nesterov --weight-decay 5e-4 --warmup 2 --label-smoothing 0.1".split(
     " ",
   );
-const mostEpochs = 40;
+const tinyRecipe =
+  "--model lenet --batch 50 --lr 0.02 --epochs 2 --train-limit 100 --test-limit 100".split(
+    " ",
+  );
+const mostEpochs = 60;
 const trainingImages = 50_000;
+/** Start, evaluations and a reserve, in seconds. */
+const aroundTraining = 25;
+/** PyTorch on the same images takes no longer, and has its own start. */
+const shareOfCifar10 = 0.5;
 
-/** As many epochs of CIFAR-10 as the time allows. */
-function cifar10(context, { step: earlier }) {
-  const { commands, adapter, seconds } = context;
-  const data = context.tiny ? "sample" : (process.env.CIFAR10 ?? "cifar10");
-  const speed = earlier?.models?.[0]?.imagesPerSecond;
-  if (!context.tiny && !speed)
-    throw new Error("the section `step` must run before it, to know the speed");
-  // Evaluation, start and a reserve; a step of a training has a little more to do than one of the bench.
-  const trained = ((seconds - 25) * 0.8 * (speed ?? 0)) / trainingImages;
+const cifar10Data = () => process.env.CIFAR10 ?? "cifar10";
+
+/** As many epochs of CIFAR-10 in mixed precision as half of the time that is left allows. */
+function cifar10(context, { pytorch: compared }) {
+  const { commands, adapter, seconds, tiny } = context;
+  const speed = compared?.contestants?.find(
+    ({ label }) => label === "tarnish+mixed",
+  )?.tracks[0].rate.median;
+  if (!tiny && !speed)
+    throw new Error(
+      "the section `pytorch` must run before it, to know the speed",
+    );
+  const trained =
+    ((seconds * shareOfCifar10 - aroundTraining) * 0.9 * (speed ?? 0)) /
+    trainingImages;
   const epochs = Math.max(2, Math.min(mostEpochs, Math.floor(trained)));
-  const settings = context.tiny
-    ? "--model lenet --epochs 2 --batch 50 --train-limit 100 --test-limit 100".split(
-        " ",
-      )
-    : ["--model", "resnet18", "--epochs", String(epochs), ...recipe];
+  const settings = tiny ? tinyRecipe : [...recipe, "--epochs", String(epochs)];
+  const data = ["--data", tiny ? "sample" : cifar10Data()];
+  const precision = tiny ? [] : ["--precision", "mixed"];
   return inFolder(async (folder) => {
     const out = join(folder, "run");
-    const summary = await commands.tarnish(
-      [
-        "train",
-        "--data",
-        data,
-        ...settings,
-        "--out",
-        out,
-        "--adapter",
-        adapter,
-      ],
-      { seconds },
-    );
+    const where = ["--out", out, "--adapter", adapter];
+    const command = ["train", ...data, ...settings, ...precision, ...where];
+    const summary = await commands.tarnish(command, { seconds });
     const lines = readFileSync(join(out, "metrics.jsonl"), "utf8").trim();
-    const { steps, trainSeconds } = summary;
+    const { steps, trainSeconds, best } = summary;
     const curve = lines
       .split("\n")
       .map((line) => JSON.parse(line))
@@ -169,7 +171,19 @@ function cifar10(context, { step: earlier }) {
         // Training is even; evaluation is not counted.
         trainSeconds: (trainSeconds * at) / steps,
       }));
-    return { settings: settings.join(" "), summary, curve };
+    return { settings, best: best.top1, trainSeconds, curve };
+  });
+}
+
+/** PyTorch with the same recipe on the same images: what tarnish's accuracy is to be compared with. */
+function cifar10PyTorch({ commands, seconds, tiny }, { cifar10: ours }) {
+  if (!ours?.settings) throw new Error("the section `cifar10` gave no result");
+  const data = tiny ? join(root, "data/sample") : cifar10Data();
+  const { PYTHON: python = "python3" } = process.env;
+  const amp = tiny ? [] : ["--amp"];
+  const script = ["tools/pytorch/train.py", "--data", data];
+  return commands.json([python, ...script, ...ours.settings, ...amp], {
+    seconds,
   });
 }
 
@@ -194,5 +208,6 @@ export const sections = [
   { name: "step", seconds: 90, run: step },
   { name: "pytorch", seconds: 150, run: pytorch },
   { name: "tfjs", seconds: 75, run: tfjs },
-  { name: "cifar10", atLeast: 40, run: cifar10 },
+  { name: "cifar10", atLeast: 60, run: cifar10 },
+  { name: "cifar10-pytorch", run: cifar10PyTorch },
 ];

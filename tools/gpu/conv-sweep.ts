@@ -298,7 +298,11 @@ async function main(): Promise<void> {
   console.log(`${device.adapterName}, limits ${JSON.stringify(target.limits)}`);
   const peaks = new KernelTimer(device);
   const { tiny: small } = values;
-  const tflops = await peakFlops(peaks, small ? 8 : 132 * 64, small ? 32 : 512);
+  const tflops = await peakFlops(
+    peaks,
+    small ? 8 : 132 * 64,
+    small ? 64 : 2048,
+  );
   const copied = await copySpeed(peaks, device, small ? 8 : 1024);
   peaks.destroy();
   console.log(

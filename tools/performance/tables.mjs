@@ -17,11 +17,14 @@ export function table(head, rows, align = "---:") {
 
 /** What each view shows of a result. */
 export const views = {
-  peaks: ({ peaks }) =>
-    table(
-      ["peak kernel", "GFLOP/s"],
-      peaks.map(({ kernel, gflops }) => [kernel, number(gflops)]),
-    ),
+  peaks: ({ peaks, copyGigabytesPerSecond }) =>
+    [
+      table(
+        ["peak kernel", "GFLOP/s"],
+        peaks.map(({ kernel, gflops }) => [kernel, number(gflops)]),
+      ),
+      `A copy reads and writes ${number(copyGigabytesPerSecond)} GB/s.`,
+    ].join("\n\n"),
 
   conv: ({ conv }) =>
     table(
@@ -72,7 +75,7 @@ export const views = {
       .filter(({ profile }) => profile)
       .map(({ model, batch, profile }) =>
         [
-          `${model}, batch ${batch}: ${number(profile.milliseconds)} ms on the GPU`,
+          `${model}, batch ${batch}: ${number(profile.milliseconds)} ms on the GPU, ${number(profile.movedBytes / 1e6)} MB moved; every tensor written and read once: ${number(profile.leastBytes / 1e6)} MB`,
           profileTable(profile),
         ].join("\n\n"),
       )

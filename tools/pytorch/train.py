@@ -97,6 +97,8 @@ def main():
     o = arguments()
     torch.manual_seed(o.seed)
     gpu = o.device != "cpu"
+    if o.amp and not gpu:
+        sys.exit("--amp needs a GPU: PyTorch has no autocast to f16 on a CPU")
     # Compared with f32 that is f32.
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = True
@@ -110,7 +112,6 @@ def main():
     )
     scaler = torch.cuda.amp.GradScaler(enabled=o.amp)
     loss_of = nn.CrossEntropyLoss(label_smoothing=o.label_smoothing)
-    autocast = lambda: torch.autocast("cuda" if gpu else "cpu", torch.float16, enabled=o.amp)
     steps = math.ceil(len(train) / o.batch)
     total, warm = o.epochs * steps, math.floor(o.warmup * steps + 0.5)
     t, seconds, curve = 0, 0, []
@@ -123,7 +124,7 @@ def main():
                 group["lr"] = learning_rate(t, total, warm, o.lr)
             images = train[chosen] if o.augment == "none" else augment(train[chosen])
             images = normalise(images).to(memory_format=layout)
-            with autocast():
+            with torch.cuda.amp.autocast(o.amp):
                 loss = loss_of(model(images), labels[chosen])
             optimiser.zero_grad(set_to_none=True)
             scaler.scale(loss).backward()
@@ -133,7 +134,7 @@ def main():
             torch.cuda.synchronize()
         seconds += time.perf_counter() - started
         model.eval()
-        with torch.no_grad(), autocast():
+        with torch.no_grad(), torch.cuda.amp.autocast(o.amp):
             right = sum(
                 (model(x).argmax(1) == y).sum().item() for x, y in zip(test.split(500), answers.split(500))
             )

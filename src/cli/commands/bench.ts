@@ -271,5 +271,7 @@ function print(result: BenchResult, output: Output): void {
       output.print(`\n${model}`);
       printProfile(profile, output);
     }
-  output.print(`\npeak: ${formatFlops(result.peakGflops * 1e9)}`);
+  output.print(
+    `\npeak: ${formatFlops(result.peakGflops * 1e9)}; a copy reads and writes ${formatNumber(result.copyGigabytesPerSecond)} GB/s`,
+  );
 }

@@ -5,7 +5,7 @@ import { Profiler, type Profile } from "../../engine/profiler.js";
 import { BenchGraphs } from "./bench-graph.js";
 import { type ConvPass, convWork } from "./conv.js";
 import { ModelWork } from "./models.js";
-import { type PeakKind, peakWorks } from "./peak.js";
+import { copyWork, type PeakKind, peakWorks } from "./peak.js";
 import { type ConvShape, formatConvShape } from "./shapes.js";
 import { timeInTurn, type TimingOptions } from "./timing.js";
 
@@ -57,6 +57,8 @@ export interface BenchResult {
   readonly precision: Precision;
   /** The fastest of `peaks`. */
   readonly peakGflops: number;
+  /** Read and written by a copy. */
+  readonly copyGigabytesPerSecond: number;
   readonly peaks: readonly PeakResult[];
   readonly conv: readonly ConvResult[];
   readonly models: readonly ModelResult[];
@@ -68,12 +70,17 @@ export async function bench(
   options: BenchOptions,
   say: (line: string) => void = () => undefined,
 ): Promise<BenchResult> {
-  const { peaks, conv } = await kernels(device, options, say);
+  const { peaks, conv, copyGigabytesPerSecond } = await kernels(
+    device,
+    options,
+    say,
+  );
   const models = await trainings(device, options, say);
   return {
     adapter: device.adapterName,
     precision: options.precision,
     peakGflops: fastest(peaks),
+    copyGigabytesPerSecond,
     peaks,
     conv,
     models,
@@ -87,10 +94,11 @@ async function kernels(
   device: Device,
   options: BenchOptions,
   say: (line: string) => void,
-): Promise<{ peaks: PeakResult[]; conv: ConvResult[] }> {
+): Promise<Pick<BenchResult, "peaks" | "conv" | "copyGigabytesPerSecond">> {
   const graphs = new BenchGraphs(device);
   try {
     const peaks = await peakWorks(device, graphs);
+    const copy = await copyWork(device, graphs);
     const convs = [];
     for (const shape of options.shapes)
       for (const pass of options.passes)
@@ -98,7 +106,11 @@ async function kernels(
           await convWork(device, graphs, shape, pass, options.precision),
         );
     say(`${peaks.length} peak kernels, ${convs.length} convolutions`);
-    const timings = await timeInTurn(device, [...peaks, ...convs], options);
+    const timings = await timeInTurn(
+      device,
+      [...peaks, ...convs, copy],
+      options,
+    );
     const rate = (flops: number, ms: number) => flops / ms / 1e6;
     const peakResults = peaks.map(({ kind, kernel, flops }, i): PeakResult => {
       const { ms } = timings[i]!;
@@ -121,7 +133,8 @@ async function kernels(
         };
       },
     );
-    return { peaks: peakResults, conv };
+    const copyGigabytesPerSecond = copy.bytes / timings.at(-1)!.ms / 1e6;
+    return { peaks: peakResults, conv, copyGigabytesPerSecond };
   } finally {
     graphs.destroy();
   }

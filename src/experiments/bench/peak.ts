@@ -1,4 +1,4 @@
-/** The most that an adapter computes: plain matrix products, and on hardware multiply-adds on registers alone. */
+/** The most that an adapter computes and moves: plain matrix products, on hardware multiply-adds on registers alone; a copy. */
 import {
   plainMatmul,
   plainMatmulGrid,
@@ -8,7 +8,8 @@ import {
   registerFma,
   registerFmaFlops,
 } from "../../../shaders/register-fma.wgsl.js";
-import { grid } from "../../../shaders/common.js";
+import { grid, streamGrid } from "../../../shaders/common.js";
+import { copy } from "../../../shaders/copy.wgsl.js";
 import type { Device } from "../../engine/device.js";
 import type { OpDefinition } from "../../engine/graph.js";
 import type { BenchGraphs } from "./bench-graph.js";
@@ -115,6 +116,31 @@ export async function peakWorks(
   if (!device.isSoftware)
     for (const chains of [4, 8, 16]) works.push(await fmaWork(graphs, chains));
   return works;
+}
+
+export interface CopyWork extends Work {
+  /** Read and written. */
+  readonly bytes: number;
+}
+
+/** The most that an adapter moves: a copy of more than its caches hold. */
+export async function copyWork(
+  { isSoftware }: Device,
+  graphs: BenchGraphs,
+): Promise<CopyWork> {
+  const vectors = (isSoftware ? 64 : 256) << 16;
+  const plan = await graphs.compile(
+    [{ shape: [1, 1, 1, vectors * 4], layout: "words" }],
+    "f32",
+    (graph, inputs) => {
+      graph.add(kernelOp, inputs, {
+        wgsl: copy(vectors),
+        workgroups: streamGrid(vectors),
+        vectors,
+      });
+    },
+  );
+  return { bytes: 2 * 16 * vectors, run: () => plan.run() };
 }
 
 /** About a millisecond of arithmetic on a large GPU. */
