@@ -1,10 +1,10 @@
 /** Opens the adapter of a command and says which it is, loudly so when it is a CPU, and what it is asked to measure first. */
+import type { Device } from "../engine/device.js";
 import {
-  type Device,
   type GpuApi,
   openDevice,
   type OpenOptions,
-} from "../engine/device.js";
+} from "../engine/open-device.js";
 import type { Output } from "./output.js";
 
 /** The values of commonOptions.adapter and commonOptions.gpuApi. */

@@ -17,7 +17,7 @@ import {
   type AdapterChoice,
   type FoundAdapter,
   isSoftwareAdapter,
-} from "./device.js";
+} from "./adapter.js";
 
 /**
  * Dawn hides f16 on NVIDIA's Vulkan driver and tensor cores everywhere unless asked, and rounds timestamps to 0.1 ms, a

@@ -3,6 +3,14 @@
  * Every error ends up typed: compile and validation errors name op, shader and adapter; a lost device stops everything.
  */
 import {
+  adapterName,
+  type FoundAdapter,
+  isSoftwareAdapter,
+  kernelTarget,
+  wantedFeatures,
+  wantedLimits,
+} from "./adapter.js";
+import {
   AdapterError,
   DeviceLostError,
   KernelError,
@@ -10,84 +18,11 @@ import {
 } from "./errors.js";
 import type { Dispatch, Graph, KernelTarget } from "./graph.js";
 import type { Profiler } from "./profiler.js";
-import { kernelTargets } from "./targets.js";
-import { type KernelStore, Tuner } from "./tuning.js";
+import type { Tuner } from "./tuning.js";
 
-/** How to choose an adapter: by kind, or by a part of its name. */
-export type AdapterChoice = "auto" | "hardware" | "software" | (string & {});
-
-/** An adapter as `openDevice` found it, with whatever had to be kept alive for it. */
-export interface FoundAdapter {
-  readonly adapter: GPUAdapter;
-  /** Where it came from, for people: "Vulkan driver", "bundled SwiftShader", "navigator.gpu". */
-  readonly source: string;
-  /** The machine's memory in bytes, where it is known; a software adapter has no other. */
-  readonly hostMemory?: number;
-}
-
-/** Dawn's name for matrix products by a whole subgroup (tensor cores); not yet in the standard. */
-const matrixFeature = "chromium-experimental-subgroup-matrix";
-
-const wantedFeatures = [
-  "shader-f16",
-  "subgroups",
-  "subgroup-size-control",
-  matrixFeature,
-  "timestamp-query",
-] as readonly string[] as readonly GPUFeatureName[];
-const wantedLimits = [
-  "maxBufferSize",
-  "maxStorageBufferBindingSize",
-  "maxStorageBuffersPerShaderStage",
-  "maxComputeWorkgroupStorageSize",
-  "maxComputeInvocationsPerWorkgroup",
-  "maxComputeWorkgroupSizeX",
-] as const;
-
-/** Names by which software rasterisers announce themselves. */
-const softwareNames =
-  /llvmpipe|lavapipe|swiftshader|software|warp|basic render/i;
-
-/** How an adapter describes itself, in one line. */
-export function adapterName({ info }: GPUAdapter): string {
-  return (
-    [info.device, info.description].filter(Boolean).join(" · ") ||
-    [info.vendor, info.architecture].filter(Boolean).join(" ") ||
-    "unnamed adapter"
-  );
-}
-
-/** Whether an adapter is a CPU in disguise. */
-export function isSoftwareAdapter(adapter: GPUAdapter): boolean {
-  return (
-    adapter.info.isFallbackAdapter || softwareNames.test(adapterName(adapter))
-  );
-}
-
-/** What Dawn says of matrices beyond the standard. */
-interface MatrixInfo {
-  readonly subgroupMatrixConfigs?: Iterable<{
-    readonly componentType: string;
-    readonly resultComponentType: string;
-    readonly M: number;
-    readonly N: number;
-    readonly K: number;
-  }>;
-}
-
-/** Whether subgroups of 32 multiply 16×16×16 matrices of f16 into f32, which is what the matrix kernels are written for. */
-function multipliesMatrices(gpu: GPUDevice, info: GPUAdapterInfo): boolean {
-  const { subgroupMatrixConfigs = [] } = info as MatrixInfo;
-  const needed = [matrixFeature, "subgroups", "subgroup-size-control"];
-  return (
-    needed.every((feature) => gpu.features.has(feature)) &&
-    [...subgroupMatrixConfigs].some(
-      ({ componentType, resultComponentType, M, N, K }) =>
-        componentType === "f16" &&
-        resultComponentType === "f32" &&
-        [M, N, K].every((size) => size === 16),
-    )
-  );
+export interface DeviceOptions {
+  /** Bytes that runs may take on the device; what needs more is refused. */
+  readonly memoryLimit?: number;
 }
 
 export class Device {
@@ -137,7 +72,7 @@ export class Device {
   /** Opens an adapter with all the features and limits the engine can use. */
   static async open(
     { adapter, source, hostMemory }: FoundAdapter,
-    { memoryLimit }: Pick<OpenOptions, "memoryLimit"> = {},
+    { memoryLimit }: DeviceOptions = {},
   ): Promise<Device> {
     const { info, limits, features } = adapter;
     const name = adapterName(adapter);
@@ -156,21 +91,7 @@ export class Device {
         `${name} refused to open: ${error instanceof Error ? error.message : String(error)}`,
       );
     }
-    const { subgroupMinSize: size, subgroupMaxSize } = info;
-    const subgroup =
-      gpu.features.has("subgroups") && size === subgroupMaxSize ? size : 0;
-    const hasHalves = gpu.features.has("shader-f16");
-    const target: KernelTarget = {
-      ...kernelTargets[isSoftware ? "software" : "gpu"],
-      subgroup,
-      half: !hasHalves ? undefined : isSoftware ? "packed" : "native",
-      matrices:
-        hasHalves && multipliesMatrices(gpu, info) ? "native" : undefined,
-      limits: {
-        workgroupBytes: gpu.limits.maxComputeWorkgroupStorageSize,
-        invocations: gpu.limits.maxComputeInvocationsPerWorkgroup,
-      },
-    };
+    const target = kernelTarget(gpu, info, isSoftware);
     const bounds = [
       ...(memoryLimit !== undefined
         ? [{ bytes: memoryLimit, source: "the limit set for it is" }]
@@ -365,95 +286,4 @@ export class Device {
     this.#destroyed = true;
     this.gpu.destroy();
   }
-}
-
-/** Whose WebGPU: Dawn's through npm `webgpu` (Node, Deno), or the runtime's own `navigator.gpu` (browsers, Deno). */
-export type GpuApi = "dawn" | "native";
-
-export interface OpenOptions {
-  /** Defaults to Dawn in Node and Deno, and is always the browser's own in a page. */
-  readonly api?: GpuApi;
-  /**
-   * Whether to measure kernel variants on a hardware adapter before their first use, and to remember the fastest on this
-   * machine (default). Software adapters always choose by rule.
-   */
-  readonly tune?: boolean;
-  /** Bytes that runs may take on the device; what needs more is refused. */
-  readonly memoryLimit?: number;
-}
-
-/**
- * Opens a device: in Node and Deno through Dawn with a software adapter as the last resort, in a browser (or with
- * `api: "native"`) through `navigator.gpu`.
- *
- * @throws AdapterError when there is no adapter of that kind.
- */
-export async function openDevice(
-  choice: AdapterChoice = "auto",
-  {
-    api = hasProcess() ? "dawn" : "native",
-    tune = true,
-    memoryLimit,
-  }: OpenOptions = {},
-): Promise<Device> {
-  const device = await Device.open(
-    api === "dawn" ? await dawnAdapter(choice) : await nativeAdapter(choice),
-    memoryLimit === undefined ? {} : { memoryLimit },
-  );
-  if (tune && !device.isSoftware)
-    device.tuner = new Tuner(device, await openStore(device.adapterName));
-  return device;
-}
-
-// Modules for Node are named by variables so that bundlers for the web leave them alone.
-async function dawnAdapter(choice: AdapterChoice): Promise<FoundAdapter> {
-  if (!hasProcess())
-    throw new AdapterError(
-      "Dawn's bindings run in Node and Deno only; leave out the API in a browser",
-    );
-  const module = "./adapter-node.js";
-  const { findAdapter } = (await import(
-    /* @vite-ignore */ module
-  )) as typeof import("./adapter-node.js");
-  return findAdapter(choice);
-}
-
-async function openStore(adapterName: string): Promise<KernelStore> {
-  const node = "./node-kernel-store.js";
-  const { kernelStore } = hasProcess()
-    ? ((await import(
-        /* @vite-ignore */ node
-      )) as typeof import("./node-kernel-store.js"))
-    : await import("./browser-kernel-store.js");
-  return kernelStore(adapterName);
-}
-
-/** Node and Deno have a process, pages and workers have none. */
-function hasProcess(): boolean {
-  return "process" in globalThis && Boolean(process.versions.node);
-}
-
-/** An adapter of `navigator.gpu`, which hands out one at a time: what it is like is checked afterwards. */
-async function nativeAdapter(choice: AdapterChoice): Promise<FoundAdapter> {
-  // Not every runtime has it, whatever the types say.
-  const gpu = (globalThis.navigator as Partial<Navigator> | undefined)?.gpu;
-  if (!gpu) throw new AdapterError("this runtime has no navigator.gpu");
-  const adapter = await gpu.requestAdapter(
-    choice === "software"
-      ? { forceFallbackAdapter: true }
-      : { powerPreference: "high-performance" },
-  );
-  if (!adapter) throw new AdapterError("navigator.gpu offers no adapter");
-  const name = adapterName(adapter);
-  const software = isSoftwareAdapter(adapter);
-  const fits =
-    choice === "auto" ||
-    (choice === "hardware" && !software) ||
-    (choice === "software" && software) ||
-    name.toLowerCase().includes(choice.toLowerCase());
-  if (!fits)
-    throw new AdapterError(
-      `navigator.gpu offers ${name}, which is not the adapter asked for ("${choice}")`,
-    );
-  return { adapter, source: "navigator.gpu" };
 }

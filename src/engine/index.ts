@@ -1,12 +1,8 @@
 /** tarnish/engine: a small WebGPU training engine. See docs/engine.md for a ten-line example. */
-export {
-  type AdapterChoice,
-  Device,
-  type GpuApi,
-  openDevice,
-  type OpenOptions,
-} from "./device.js";
+export type { AdapterChoice } from "./adapter.js";
+export { Device } from "./device.js";
 export * from "./errors.js";
+export { type GpuApi, openDevice, type OpenOptions } from "./open-device.js";
 export {
   type Augmentation,
   type HostImages,
@@ -31,12 +27,8 @@ export {
 } from "./safetensors.js";
 export type { BatchSource } from "./batch.js";
 export { Evaluation, type EvaluationResult } from "./evaluation.js";
-export {
-  type LossScaling,
-  Session,
-  type SessionOptions,
-  type TrainStep,
-} from "./session.js";
+export type { LossScaling } from "./loss-scaling.js";
+export { Session, type SessionOptions, type TrainStep } from "./session.js";
 export {
   planTraining,
   type PlanRequest,

@@ -2,10 +2,6 @@
  * A session: one model's parameters on a device with its compiled training and evaluation plans. A training step writes
  * one small uniform and replays a plan; losses gather on the GPU until somebody asks for them.
  */
-import {
-  initialScale,
-  lossScalingWords,
-} from "../../shaders/loss-scaling.wgsl.js";
 import { type BatchSource, bindSource } from "./batch.js";
 import type { Device } from "./device.js";
 import { AdapterError, ShapeError } from "./errors.js";
@@ -17,17 +13,19 @@ import {
 import type { Graph, KernelTarget } from "./graph.js";
 import { HostBatch } from "./host-batch.js";
 import type { ImageSource } from "./image-source.js";
+import {
+  initialLossScaling,
+  type LossScaling,
+  lossScalingBytes,
+  readLossScaling,
+  writeLossScaling,
+} from "./loss-scaling.js";
 import { planMemory } from "./memory-plan.js";
-import { ParameterStore, type Slice } from "./parameters.js";
+import { ParameterStore } from "./parameters.js";
 import { BufferPool, lower, Plan, type Resources } from "./plan.js";
 import { encodeStep, stepBytes, type StepValues } from "./step.js";
-import {
-  bytesOf,
-  dropPadding,
-  pad4,
-  type Shape,
-  type Tensor,
-} from "./tensor.js";
+import { StepLogits } from "./step-logits.js";
+import type { Tensor } from "./tensor.js";
 import {
   lossRingSize,
   microBatches,
@@ -57,15 +55,6 @@ export interface SessionOptions extends TrainingOptions {
   readonly kernels?: KernelRecord | undefined;
 }
 
-/** The state of dynamic loss scaling (f32 trains with a scale of 1 that never changes). */
-export interface LossScaling {
-  readonly scale: number;
-  /** Steps in a row without an overflow, since the scale last changed. */
-  readonly goodSteps: number;
-  /** Steps that were skipped because of an overflow, since the beginning. */
-  readonly skipped: number;
-}
-
 /** What one training step needs to know. Steps and epochs count from 1. */
 export interface TrainStep {
   readonly learningRate: number;
@@ -93,15 +82,13 @@ export class Session {
   readonly store = new ParameterStore();
   readonly #pool = new BufferPool();
   readonly #resources = new Map<string, GPUBuffer>();
+  readonly #logits: StepLogits;
   readonly #plans = new Map<number, Promise<TrainingPlan>>();
   /** Largest (micro-)batch; smaller than the batch where gradients are accumulated. */
   readonly #micro: number;
   /** The optimiser's own plan, where steps accumulate. */
   #update: Promise<Plan> | undefined;
   #host: HostBatch | undefined;
-  /** Logits of the last step's batch, gathered from its micro-batches. */
-  #logits: GPUBuffer | undefined;
-  #last: { shape: Shape; slice: Slice } | undefined;
   #kernels: KernelRecord = {};
   #momentumReady = false;
 
@@ -109,6 +96,7 @@ export class Session {
     readonly device: Device,
     private readonly options: SessionOptions,
   ) {
+    this.#logits = new StepLogits(device);
     const { batch, microBatch = batch } = options;
     if (!(microBatch >= 1))
       throw new ShapeError(
@@ -148,13 +136,9 @@ export class Session {
     this.#resources.set("losses", this.#buffer("losses", lossRingSize * 4));
     this.#resources.set(
       "loss gradient",
-      this.#buffer("loss gradient", 4 * lossScalingWords),
+      this.#buffer("loss gradient", lossScalingBytes),
     );
-    this.setLossScaling({
-      scale: options.precision === "mixed" ? initialScale : 1,
-      goodSteps: 0,
-      skipped: 0,
-    });
+    this.setLossScaling(initialLossScaling(options.precision));
     if (options.source.kind === "host")
       this.#host = new HostBatch(
         device,
@@ -207,11 +191,7 @@ export class Session {
     // What runs most is measured; an epoch's last, smaller batch and evaluations take kernels by rule.
     const tune = samples === this.#micro;
     const plan = await this.#compile(graph, options.source, [logits], { tune });
-    if (this.#accumulates)
-      this.#logits ??= this.#buffer(
-        "step logits",
-        options.batch * pad4(logits.shape[3]) * 4,
-      );
+    if (this.#accumulates) this.#logits.gather(options.batch, logits.shape[3]);
     return { plan, logits };
   }
 
@@ -323,37 +303,10 @@ export class Session {
         continues: first > 0,
       });
       await plan.run();
-      this.#keepLogits(plan.slice(logits), logits.shape, first);
+      this.#logits.keep(plan.slice(logits), logits.shape, first);
       first += size;
     }
     await (await this.#update)?.run();
-  }
-
-  /** Remembers where the logits of a step's batch are; of several micro-batches they are copied together. */
-  #keepLogits(slice: Slice, shape: Shape, first: number): void {
-    const [samples, , , classes] = shape;
-    const whole: Shape = [first + samples, 1, 1, classes];
-    if (!this.#logits) {
-      this.#last = { slice, shape };
-      return;
-    }
-    const encoder = this.device.gpu.createCommandEncoder();
-    encoder.copyBufferToBuffer(
-      slice.buffer,
-      slice.offset,
-      this.#logits,
-      first * pad4(classes) * 4,
-      slice.size,
-    );
-    this.device.gpu.queue.submit([encoder.finish()]);
-    this.#last = {
-      slice: {
-        buffer: this.#logits,
-        offset: 0,
-        size: bytesOf({ shape: whole, layout: "nhwc" }),
-      },
-      shape: whole,
-    };
   }
 
   /**
@@ -382,39 +335,19 @@ export class Session {
   }
 
   /** Logits `[samples, classes]` of the last training step's batch, before its update. Waits for it. */
-  async lastLogits(): Promise<Float32Array> {
-    if (!this.#last) throw new ShapeError("lastLogits: no step has run");
-    const {
-      shape: [samples, , , classes],
-      slice: { buffer, offset, size },
-    } = this.#last;
-    return dropPadding(
-      new Float32Array(await this.device.read(buffer, offset, size)),
-      samples,
-      classes,
-    );
+  lastLogits(): Promise<Float32Array> {
+    return this.#logits.read();
   }
 
   /** Where the loss scaling of mixed precision stands. Waits for all submitted steps. */
-  async lossScaling(): Promise<LossScaling> {
-    const words = await this.device.read(this.#resources.get("loss gradient")!);
-    const [, goodSteps, , skipped] = new Uint32Array(words);
-    return {
-      scale: new Float32Array(words)[0]!,
-      goodSteps: goodSteps!,
-      skipped: skipped!,
-    };
+  lossScaling(): Promise<LossScaling> {
+    return readLossScaling(this.device, this.#resources.get("loss gradient")!);
   }
 
   /** Goes on from a checkpoint's loss scaling. */
-  setLossScaling({ scale, goodSteps, skipped }: LossScaling): void {
-    const words = new Uint32Array([0, goodSteps, 0, skipped]);
-    new Float32Array(words.buffer)[0] = scale;
-    this.device.gpu.queue.writeBuffer(
-      this.#resources.get("loss gradient")!,
-      0,
-      words,
-    );
+  setLossScaling(state: LossScaling): void {
+    const buffer = this.#resources.get("loss gradient")!;
+    writeLossScaling(this.device, buffer, state);
   }
 
   /** Marks the momentum buffers as filled (after writing a checkpoint's), or as empty. */
@@ -483,7 +416,7 @@ export class Session {
   destroy(): void {
     this.#pool.destroy();
     this.store.destroy();
-    this.#logits?.destroy();
+    this.#logits.destroy();
     for (const buffer of this.#resources.values()) buffer.destroy();
   }
 }

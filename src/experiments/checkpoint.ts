@@ -4,7 +4,7 @@
  * augmentation, the learning rate) is a function of the settings and the step. Runs in a browser as in Node.
  */
 import type { ParameterSpec } from "../engine/parameters.js";
-import type { LossScaling } from "../engine/session.js";
+import type { LossScaling } from "../engine/loss-scaling.js";
 import type { SafetensorsTensor } from "../engine/safetensors.js";
 import type { KernelRecord } from "../engine/tuning.js";
 import { UserError } from "../errors.js";

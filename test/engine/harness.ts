@@ -1,6 +1,7 @@
 /** Runs an op on the GPU from logical f64 arrays: packs inputs, compiles a plan, differentiates, reads back. */
 import { differentiate } from "../../src/engine/autodiff.js";
-import { Device, type GpuApi, openDevice } from "../../src/engine/device.js";
+import type { Device } from "../../src/engine/device.js";
+import { type GpuApi, openDevice } from "../../src/engine/open-device.js";
 import { floatToHalf, halfToFloat } from "../../src/engine/float16.js";
 import { fuseBackward, fuseForward } from "../../src/engine/fusion.js";
 import { Graph, type KernelTarget } from "../../src/engine/graph.js";

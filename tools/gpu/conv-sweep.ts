@@ -8,7 +8,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type Device, openDevice } from "../../src/engine/device.js";
+import type { Device } from "../../src/engine/device.js";
+import { openDevice } from "../../src/engine/open-device.js";
 import type { Dispatch, KernelTarget } from "../../src/engine/graph.js";
 import { halfToFloat } from "../../src/engine/float16.js";
 import { KernelTimer } from "../../src/engine/kernel-timer.js";

@@ -1,6 +1,7 @@
 /** The training worker: opens the GPU, loads data, runs the study, hands out files. The page only shows. */
 import { zip } from "fflate";
-import { type Device, openDevice } from "../../../src/engine/device.js";
+import type { Device } from "../../../src/engine/device.js";
+import { openDevice } from "../../../src/engine/open-device.js";
 import { UserError } from "../../../src/errors.js";
 import { planSweep } from "../../../src/experiments/sweep.js";
 import { InterruptedError } from "../../../src/experiments/trainer.js";
