@@ -1,22 +1,19 @@
 /** What the tests of gradient accumulation share: a small data set, and two steps of training on it. */
-import { afterAll, expect } from "vitest";
-import { ImageSource } from "../../src/engine/image-source.js";
+import { expect } from "vitest";
 import type { Model } from "../../src/engine/network.js";
-import { Session, type SessionOptions } from "../../src/engine/session.js";
+import type { Session } from "../../src/engine/session.js";
 import { lenet } from "../../src/models/lenet.js";
 import { readRecords } from "../models/golden.js";
 import { testDevice } from "./harness.js";
+import { sessionsWith, uploadImages } from "./sessions.js";
 
 export const device = await testDevice();
 export const count = 14;
-export const images = await ImageSource.upload(device, {
+export const images = await uploadImages({
   ...(await readRecords(count)),
   imageSize: 32,
   mean: [0.49, 0.48, 0.45],
   std: [0.25, 0.24, 0.26],
-});
-afterAll(() => {
-  images.destroy();
 });
 
 /** LeNet with dropout behind its pooling. */
@@ -24,24 +21,13 @@ export const model: Model = (net, x) => lenet(10)(net, net.dropout(x, 0.25));
 export const augmentation = { padding: 2, flip: true, distort: true };
 export const batch = 8;
 
-export async function withSession<T>(
-  options: Partial<SessionOptions>,
-  work: (session: Session) => Promise<T>,
-): Promise<T> {
-  const session = await Session.create(device, {
-    model,
-    source: { kind: "images", images, augmentation },
-    batch,
-    optimizer: { momentum: 0.9, weightDecay: 1e-3 },
-    seed: 5,
-    ...options,
-  });
-  try {
-    return await work(session);
-  } finally {
-    session.destroy();
-  }
-}
+export const withSession = sessionsWith({
+  model,
+  source: { kind: "images", images, augmentation },
+  batch,
+  optimizer: { momentum: 0.9, weightDecay: 1e-3 },
+  seed: 5,
+});
 
 /** Two batches, of 8 and 6 or of one size: losses, logits of each batch, gradients after each, final weights. */
 export async function trainEpoch(session: Session, size = batch) {

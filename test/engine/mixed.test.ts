@@ -1,11 +1,10 @@
 /** Mixed precision in training: what is stored as f16, loss scaling, and how close it stays to f32. */
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { AdapterError } from "../../src/engine/errors.js";
-import { ImageSource } from "../../src/engine/image-source.js";
 import type { Model } from "../../src/engine/network.js";
-import { RandomStream } from "../../src/engine/random.js";
-import { Session, type SessionOptions } from "../../src/engine/session.js";
+import type { Session, SessionOptions } from "../../src/engine/session.js";
 import { testDevice } from "./harness.js";
+import { randomImages, sessionsWith, uploadImages } from "./sessions.js";
 
 const device = await testDevice();
 
@@ -21,40 +20,17 @@ const model: Model = (net, x) => {
   return net.linear("fc", net.globalAveragePool(x), { out: 3 });
 };
 
-const size = 8;
 const batch = 8;
-const stream = new RandomStream(7, 99);
-const images = await ImageSource.upload(device, {
-  images: Uint8Array.from({ length: batch * 3 * size * size }, () =>
-    Math.floor(256 * stream.float()),
-  ),
-  labels: Int32Array.from({ length: batch }, (_, i) => i % 3),
-  imageSize: size,
-  mean: [0.5, 0.5, 0.5],
-  std: [0.25, 0.25, 0.25],
+const images = await uploadImages(
+  randomImages(batch, { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] }),
+);
+const withSession = sessionsWith({
+  model,
+  source: { kind: "images", images },
+  batch,
+  optimizer: { momentum: 0.9, weightDecay: 1e-3 },
+  precision: "mixed",
 });
-afterAll(() => {
-  images.destroy();
-});
-
-async function withSession<T>(
-  options: Partial<SessionOptions>,
-  work: (session: Session) => Promise<T>,
-): Promise<T> {
-  const session = await Session.create(device, {
-    model,
-    source: { kind: "images", images },
-    batch,
-    optimizer: { momentum: 0.9, weightDecay: 1e-3 },
-    precision: "mixed",
-    ...options,
-  });
-  try {
-    return await work(session);
-  } finally {
-    session.destroy();
-  }
-}
 
 async function train(session: Session, steps: number, first = 1) {
   for (let step = first; step < first + steps; step++)

@@ -1,16 +1,11 @@
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { KernelError, ShapeError } from "../../src/engine/errors.js";
 import type { OpDefinition } from "../../src/engine/graph.js";
-import { ImageSource } from "../../src/engine/image-source.js";
 import type { Model } from "../../src/engine/network.js";
 import { bind, sameShapeOutput } from "../../src/engine/ops/elementwise.js";
-import { RandomStream } from "../../src/engine/random.js";
-import {
-  lossRingSize,
-  Session,
-  type SessionOptions,
-} from "../../src/engine/session.js";
+import { lossRingSize, Session } from "../../src/engine/session.js";
 import { testDevice } from "./harness.js";
+import { randomImages, sessionsWith, uploadImages } from "./sessions.js";
 
 const device = await testDevice();
 
@@ -26,42 +21,17 @@ const plainModel: Model = (net, x) =>
     out: 3,
   });
 
-const size = 8;
 const count = 10;
 const batch = 4;
-const stream = new RandomStream(7, 99);
-const bytes = Uint8Array.from({ length: count * 3 * size * size }, () =>
-  Math.floor(256 * stream.float()),
-);
-const labels = Int32Array.from({ length: count }, (_, i) => (i * 7) % 3);
-const images = await ImageSource.upload(device, {
-  images: bytes,
-  labels,
-  imageSize: size,
-  mean: [0, 0, 0],
-  std: [1, 1, 1],
+const data = randomImages(count, { mean: [0, 0, 0], std: [1, 1, 1] });
+const { images: bytes, labels, imageSize: size } = data;
+const images = await uploadImages(data);
+const withSession = sessionsWith({
+  model,
+  source: { kind: "images", images },
+  batch,
+  optimizer: { momentum: 0.9, weightDecay: 1e-3 },
 });
-afterAll(() => {
-  images.destroy();
-});
-
-async function withSession<T>(
-  options: Partial<SessionOptions>,
-  work: (session: Session) => Promise<T>,
-): Promise<T> {
-  const session = await Session.create(device, {
-    model,
-    source: { kind: "images", images },
-    batch,
-    optimizer: { momentum: 0.9, weightDecay: 1e-3 },
-    ...options,
-  });
-  try {
-    return await work(session);
-  } finally {
-    session.destroy();
-  }
-}
 
 /** Two epochs of 4 + 4 + 2 images. Every bit of the weights, and the losses. */
 async function trainTwoEpochs(session: Session) {
