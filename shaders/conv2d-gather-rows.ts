@@ -1,5 +1,5 @@
 /**
- * What the tiled and the matrix kernels of convolution forward and input gradient share: rows, taps and classes.
+ * What the kernels of convolution forward and input gradient share: rows, taps and classes (the register kernel the classes alone).
  *
  * A row of A is a pixel. Under tap (ty, tx) it reads the source at a constant distance from where it reads under tap
  * (0, 0), so each row is decoded once, into that place and one bit for each ty and tx that falls inside the source; a
@@ -117,6 +117,17 @@ export function gatherWorkgroups(
   return gather.classes * gather.classes * tilesPerClass(gather, tile);
 }
 
+/** Text that declares, from a workgroup's `index`, its number `in_class` and what distinguishes its class. */
+export function workgroupClass(
+  { geometry }: GatherProblem,
+  { classes }: Gather,
+  tilesPerClass: number,
+): string {
+  return classes > 1
+    ? classText(geometry, tilesPerClass)
+    : "let in_class = index;";
+}
+
 /**
  * Text that a workgroup begins with, from its `index`: what distinguishes its class, `total4` (all of K, in vec4s), `steps`, and
  * where its tile begins, `tile_column0` and `tile_row0`, in groups of `unit`.
@@ -129,16 +140,15 @@ export function gatherPrologue(
 ): string {
   const { depth4, classes } = gather;
   const { depth } = tile;
-  const own =
+  const steps =
     classes > 1
-      ? `${classText(problem.geometry, tilesPerClass(gather, tile))}
-  let total4 = taps_y * taps_x * ${depth4}u;
+      ? `let total4 = taps_y * taps_x * ${depth4}u;
   let steps = (total4 + ${depth / 4 - 1}u) / ${depth / 4}u;`
-      : `let in_class = index;
-  let total4 = ${totalDepth4(problem, gather)}u;
+      : `let total4 = ${totalDepth4(problem, gather)}u;
   let steps = ${Math.ceil((totalDepth4(problem, gather) * 4) / depth)}u;`;
   const across = columnTiles(gather, tile);
-  return `${own}
+  return `${workgroupClass(problem, gather, tilesPerClass(gather, tile))}
+  ${steps}
   let tile_column0 = in_class % ${across}u * ${tile.tileColumns / unit}u;
   let tile_row0 = in_class / ${across}u * ${tile.tileRows / unit}u;`;
 }

@@ -19,7 +19,14 @@ import {
   matrixGather,
   type MatrixGatherOptions,
 } from "./conv2d-gather-matrix.js";
-import { gatherWorkgroups } from "./conv2d-gather-rows.js";
+import {
+  gatherOf,
+  gatherRows,
+  gatherWorkgroups,
+  pixelOfRow,
+  rowOrigin,
+  workgroupClass,
+} from "./conv2d-gather-rows.js";
 import { tiledGather } from "./conv2d-gather-tiled.js";
 import {
   matrixEnables,
@@ -92,49 +99,56 @@ export function gatherTakesStatistics(options: GatherOptions): boolean {
 }
 
 interface Problem {
-  /** Rows, columns in vec4s. */
+  /** Rows (of one class of them), columns in vec4s. */
   readonly rows: number;
   readonly columns4: number;
-  /** K as taps (kh·kw) of `depth4` contiguous vec4s. */
-  readonly kh: number;
-  readonly kw: number;
+  /** K as taps (i32 expressions: how many along each side) of `depth4` contiguous vec4s. */
+  readonly taps: readonly [y: string, x: string];
   readonly depth4: number;
   readonly style: "kn" | "nk";
   readonly index: string;
-  /** vec4s of weights in one tap. */
-  readonly tapStride: number;
+  /** `pixel` of row `m`. */
+  readonly pixel: (m: string) => string;
+  /** vec4 index of the weights of tap (kh, kw). */
+  readonly weightTap: string;
   /** vec4 index, within a tap, of the weights' fragment (j, v) at column `n4` for k4 = 0, and its stride in k4. */
   readonly weightOffset: (n4: string, j: string, v: string) => string;
   readonly weightStride: number;
 }
 
-function problem({ geometry: g, pass }: GatherOptions): Problem {
+function problem(options: GatherOptions): Problem {
+  const { geometry: g, pass } = options;
   const { cin4, cout4 } = vec4Channels(g);
+  const gather = gatherOf(options);
   if (pass === "forward") {
     // Without padding the taps of a kernel row are contiguous in x: they count as one tap of kw·cin channels.
     const merged = g.padding === 0 ? g.kw : 1;
     return {
       rows: g.n * g.oh * g.ow,
       columns4: cout4,
-      kh: g.kh,
-      kw: g.kw / merged,
+      taps: [`${g.kh}`, `${g.kw / merged}`],
       depth4: cin4 * merged,
       style: "kn",
       index: forwardIndex(g),
-      tapStride: cin4 * 4 * cout4 * merged,
+      pixel: (m) => `pixel(${m})`,
+      weightTap: `u32(kh * ${g.kw / merged} + kw) * ${cin4 * 4 * cout4 * merged}u`,
       weightOffset: (n4, j, v) => `${j} * ${cout4}u + ${n4} + ${v}`,
       weightStride: 4 * cout4,
     };
   }
+  const strided = gather.classes > 1;
+  const weightTap = strided
+    ? `(kh0 + u32(kh) * ${g.stride}u) * ${g.kw}u + kw0 + u32(kw) * ${g.stride}u`
+    : `u32(kh * ${g.kw} + kw)`;
   return {
-    rows: g.n * g.h * g.w,
+    rows: gatherRows(gather),
     columns4: cin4,
-    kh: g.kh,
-    kw: g.kw,
+    taps: strided ? ["i32(taps_y)", "i32(taps_x)"] : [`${g.kh}`, `${g.kw}`],
     depth4: cout4,
     style: "nk",
-    index: backwardIndex(g),
-    tapStride: cin4 * 4 * cout4,
+    index: backwardIndex(g, gather.h, gather.w),
+    pixel: (m) => `pixel(${m}, ${rowOrigin(options, gather)})`,
+    weightTap: `(${weightTap}) * ${cin4 * 4 * cout4}u`,
     weightOffset: (n4, j, v) => `((${n4} + ${v}) * 4u + ${j}) * ${cout4}u`,
     weightStride: 1,
   };
@@ -159,6 +173,13 @@ function workgroups(options: GatherOptions, variant: GatherVariant): number {
 }
 
 function registerWorkgroups(
+  options: GatherOptions,
+  variant: RegisterVariant,
+): number {
+  return gatherOf(options).classes ** 2 * workgroupsPerClass(options, variant);
+}
+
+function workgroupsPerClass(
   options: GatherOptions,
   { block, workgroup }: RegisterVariant,
 ): number {
@@ -253,10 +274,13 @@ export function conv2dGather(options: GatherOptions): string {
 
 /** Finishes what lies inside the matrix. */
 function storeBlock(
-  { epilogue }: GatherOptions,
+  options: GatherOptions,
   { block }: RegisterVariant,
   { rows, columns4 }: Problem,
 ): string {
+  const { declare, conditions } = pixelOfRow(options, gatherOf(options), "m");
+  const inside =
+    conditions.length > 0 ? `if (${conditions.join(" && ")}) ` : "";
   const guard =
     columns4 % block.vectors === 0
       ? () => ""
@@ -265,7 +289,11 @@ function storeBlock(
     repeat(
       block.vectors,
       (v) => `
-  if (row0 + ${r}u < ${rows}u ${guard(v)}) {${finish(epilogue, columns4, `c${r}_${v}`, `(row0 + ${r}u)`, `(column0 + ${v}u)`)}
+  if (row0 + ${r}u < ${rows}u ${guard(v)}) {
+    let m = row0 + ${r}u;
+    ${declare}
+    ${inside}{${finish(options.epilogue, columns4, `c${r}_${v}`, "pixel", `(column0 + ${v}u)`)}
+    }
   }`,
     ),
   );
@@ -297,18 +325,19 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
 #endif
 ) {
   let index = ${linearWorkgroup(registerWorkgroups(options, variant))};
-  let column0 = (index % ${columnBlocks}u) * ${block.vectors}u;
-  let row0 = ((index / ${columnBlocks}u) * ${workgroup}u + local.x) * ${block.rows}u;
+  ${workgroupClass(options, gatherOf(options), workgroupsPerClass(options, variant))}
+  let column0 = (in_class % ${columnBlocks}u) * ${block.vectors}u;
+  let row0 = ((in_class / ${columnBlocks}u) * ${workgroup}u + local.x) * ${block.rows}u;
 #if ${broadcast === 0}
   if (row0 >= ${p.rows}u) { return; }
 #endif
-  ${repeat(block.rows, (r) => `let p${r} = pixel(min(row0 + ${r}u, ${p.rows - 1}u));`)}
+  ${repeat(block.rows, (r) => `let p${r} = ${p.pixel(`min(row0 + ${r}u, ${p.rows - 1}u)`)};`)}
   ${repeat(loads, (l) => `let weight${l} = ${offset(l)};`)}
   ${declareAccumulators(block)}
-  for (var kh = 0; kh < ${p.kh}; kh++) {
-    for (var kw = 0; kw < ${p.kw}; kw++) {
+  for (var kh = 0; kh < ${p.taps[0]}; kh++) {
+    for (var kw = 0; kw < ${p.taps[1]}; kw++) {
       ${repeat(block.rows, (r) => `let t${r} = tap(p${r}, kh, kw); let o${r} = u32(max(t${r}, 0));`)}
-      let w_tap = u32(kh * ${p.kw} + kw) * ${p.tapStride}u;
+      let w_tap = ${p.weightTap};
       for (var k4 = 0u; k4 < ${p.depth4}u; k4++) {
         let w = w_tap + k4 * ${p.weightStride}u;
         ${repeat(a, (r) => `let a${r} = select(vec4<f32>(), source[o${r} + k4], t${r} >= 0);`)}

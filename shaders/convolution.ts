@@ -90,33 +90,30 @@ fn tap(p: vec3<i32>, kh: i32, kw: i32) -> i32 {
 }
 
 /**
- * The transpose, in gather form: `pixel(m)` decodes input pixel m of `[n, h, w]`; `tap` finds the output pixel of dy
- * whose window has that input pixel under tap (kh, kw), or −1 when there is none.
+ * The transpose, in gather form, of one class of input pixels (conv2d-gather-rows.ts), at stride 1 of all of them:
+ * `pixel(m, y0, x0)` decodes row m of `[n, rowsH, rowsW]`, whose pixel (0, 0) has output pixel (y0, x0) under its tap (0, 0);
+ * `tap` finds the output pixel of dy under tap (ty, tx), or −1 when there is none.
  */
-export function backwardIndex(g: ConvGeometry): string {
+export function backwardIndex(
+  g: ConvGeometry,
+  rowsH: number,
+  rowsW: number,
+): string {
   const { cout4 } = vec4Channels(g);
-  const strided =
-    g.stride === 1
-      ? ""
-      : `if (y % ${g.stride} != 0 || x % ${g.stride} != 0) { return -1; }`;
   return /* wgsl */ `
-fn pixel(m: u32) -> vec3<i32> {
-  let in_image = m % ${g.h * g.w}u;
+fn pixel(m: u32, y0: i32, x0: i32) -> vec3<i32> {
+  let in_image = m % ${rowsH * rowsW}u;
   return vec3<i32>(
-    i32(m / ${g.h * g.w}u) * ${g.oh * g.ow * cout4},
-    i32(in_image / ${g.w}u) + ${g.padding},
-    i32(in_image % ${g.w}u) + ${g.padding});
+    i32(m / ${rowsH * rowsW}u) * ${g.oh * g.ow * cout4},
+    i32(in_image / ${rowsW}u) + y0,
+    i32(in_image % ${rowsW}u) + x0);
 }
 
-fn tap(p: vec3<i32>, kh: i32, kw: i32) -> i32 {
-  let y = p.y - kh;
-  let x = p.z - kw;
-  if (y < 0 || x < 0) { return -1; }
-  ${strided}
-  let oy = y / ${g.stride};
-  let ox = x / ${g.stride};
-  if (oy >= ${g.oh} || ox >= ${g.ow}) { return -1; }
-  return p.x + (oy * ${g.ow} + ox) * ${cout4};
+fn tap(p: vec3<i32>, ty: i32, tx: i32) -> i32 {
+  let y = p.y - ty;
+  let x = p.z - tx;
+  if (y < 0 || y >= ${g.oh} || x < 0 || x >= ${g.ow}) { return -1; }
+  return p.x + (y * ${g.ow} + x) * ${cout4};
 }
 `;
 }

@@ -2,6 +2,7 @@
 import type { Device } from "../../engine/device.js";
 import type { Precision } from "../../engine/precision.js";
 import { Profiler, type Profile } from "../../engine/profiler.js";
+import { sleepThrough } from "../../engine/wait.js";
 import { BenchGraphs } from "./bench-graph.js";
 import { type ConvPass, convWork } from "./conv.js";
 import { ModelWork } from "./models.js";
@@ -167,7 +168,9 @@ async function trainings(
         hostMicrosecondsPerDispatch: microseconds,
         planBytes: work.planBytes,
         loss: await work.loss(),
-        ...(options.profile && { profile: await profileOf(device, work) }),
+        ...(options.profile && {
+          profile: await profileOf(device, work, ms),
+        }),
       });
     }
     return results;
@@ -179,13 +182,17 @@ async function trainings(
 /** Steps of a profile. */
 const profileSteps = 8;
 
+/** @param ms of a step */
 async function profileOf(
   device: Device,
   work: ModelWork,
+  ms: number,
 ): Promise<Profile | undefined> {
   const profiler = (device.profiler = new Profiler(device));
   try {
+    const start = performance.now();
     for (let step = 0; step < profileSteps; step++) await work.run();
+    await sleepThrough(device, start, profileSteps * ms);
     return await profiler.report();
   } finally {
     device.profiler = undefined;

@@ -131,45 +131,49 @@ export function testConv2d(
   );
 }
 
-/** Bias and ReLU in the forward pass, mask and sum in the input gradient, on one kernel family. */
+/** ReLU in the forward pass, its mask in the input gradient, on one kernel family. */
 export function testConv2dFusion(target: KernelTarget): void {
-  it("fuses bias and ReLU, and masks and sums gradients in the input gradient", async () => {
-    const x = random([2, 6, 6, 5], 1);
-    const w1 = random([3, 3, 5, 8], 2);
-    const w2 = random([3, 3, 8, 5], 3);
-    const options = { stride: 1, padding: 1 };
-    const hidden = reference.conv2d(x, w1, null, options).value;
-    const active = referenceRelu(hidden);
-    const expected = reference.conv2d(active, w2, null, options);
-    const dy = random(expected.value.shape, 4);
-    const run = await runGraph(
-      [
-        { values: x, layout: "nhwc", gradient: true },
-        { values: w1, layout: "weight", gradient: true },
-        { values: w2, layout: "weight", gradient: true },
-      ],
-      (graph, [input, first, second]) => {
-        const a = graph.apply(
-          relu,
-          [graph.apply(conv2d, [input!, first!], options)],
-          {},
-        );
-        return [graph.apply(conv2d, [a, second!], options)];
-      },
-      { upstream: dy, target, fuse: true },
-    );
-    expect(run.dispatches).not.toContain("relu");
-    expect(run.dispatches).not.toContain("relu gradient");
-    expect(factor(run.outputs[0], expected)).toBeLessThan(1);
-    const da = reference.conv2dGradInput(dy, w2, {
-      ...options,
-      inputShape: active.shape,
-    }).value;
-    const dz = reluBackward(da, active);
-    const dw1 = reference.conv2dGradWeight(x, dz, {
-      ...options,
-      kernel: [3, 3],
-    });
-    expect(factor(run.gradients[1], dw1)).toBeLessThan(1);
-  });
+  it.each([1, 2])(
+    "fuses ReLU, and its mask into an input gradient of stride %i",
+    async (stride) => {
+      const x = random([2, 7, 6, 5], 1);
+      const w1 = random([3, 3, 5, 8], 2);
+      const w2 = random([3, 3, 8, 5], 3);
+      const options = { stride: 1, padding: 1 };
+      const behind = { stride, padding: 1 };
+      const hidden = reference.conv2d(x, w1, null, options).value;
+      const active = referenceRelu(hidden);
+      const expected = reference.conv2d(active, w2, null, behind);
+      const dy = random(expected.value.shape, 4);
+      const run = await runGraph(
+        [
+          { values: x, layout: "nhwc", gradient: true },
+          { values: w1, layout: "weight", gradient: true },
+          { values: w2, layout: "weight", gradient: true },
+        ],
+        (graph, [input, first, second]) => {
+          const a = graph.apply(
+            relu,
+            [graph.apply(conv2d, [input!, first!], options)],
+            {},
+          );
+          return [graph.apply(conv2d, [a, second!], behind)];
+        },
+        { upstream: dy, target, fuse: true },
+      );
+      expect(run.dispatches).not.toContain("relu");
+      expect(run.dispatches).not.toContain("relu gradient");
+      expect(factor(run.outputs[0], expected)).toBeLessThan(1);
+      const da = reference.conv2dGradInput(dy, w2, {
+        ...behind,
+        inputShape: active.shape,
+      }).value;
+      const dz = reluBackward(da, active);
+      const dw1 = reference.conv2dGradWeight(x, dz, {
+        ...options,
+        kernel: [3, 3],
+      });
+      expect(factor(run.gradients[1], dw1)).toBeLessThan(1);
+    },
+  );
 }
