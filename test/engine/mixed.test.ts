@@ -55,6 +55,20 @@ describe.runIf(device.target.half)("mixed precision", () => {
     expect(await withSession({}, run)).toEqual(mixed);
   });
 
+  it("follows f32 where batch norm is frozen, too", async () => {
+    const losses = (precision: SessionOptions["precision"]) =>
+      withSession({ precision, frozenBatchNorm: true }, (session) =>
+        train(session, steps),
+      );
+    const exact = await losses("f32");
+    const mixed = await losses("mixed");
+    mixed.forEach((loss, i) => {
+      expect(Math.abs(loss - exact[i]!)).toBeLessThan(0.01 * exact[0]!);
+    });
+    expect(mixed).not.toEqual(exact);
+    expect(mixed.at(-1)!).toBeLessThan(mixed[0]!);
+  });
+
   it("takes about half the memory", async () => {
     const bytes = (precision: SessionOptions["precision"]) =>
       withSession({ precision }, (session) =>

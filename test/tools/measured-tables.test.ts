@@ -48,10 +48,10 @@ it("fills the page's tables and leaves those without a file", () => {
   };
   const text = fill();
   expect(text.split("\n").filter((line) => line.startsWith("|"))).toEqual([
-    "| model | batch | images/s | ms/step | launches | host µs each | plan MiB |",
+    "| model | batch | images/s | ms/step | launches | host µs each | plan |",
     "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
-    "| lenet | 2 | 1,235 | 2 | 33 | 3.46 | 3 |",
-    "| lenet | 10 | 56.8 | 2 | 33 | 3.46 | 3 |",
+    "| lenet | 2 | 1,235 | 2 | 33 | 3.46 | 3 MiB |",
+    "| lenet | 10 | 56.8 | 2 | 33 | 3.46 | 3 MiB |",
   ]);
   expect(text).toContain("<!-- kernels conv -->\nold\n<!-- end -->\n\nZ\n");
   expect(fill()).toBe(text);

@@ -1,13 +1,11 @@
 /** The report for people: the acceptance lines, each with its verdict and what was measured. */
 
 import {
-  number,
-  percent,
-  profileTable,
-  ratio,
-  table,
-  views,
-} from "../performance/tables.mjs";
+  formatBytes,
+  formatNumber,
+  formatPercent,
+} from "../../dist/src/cli/format.js";
+import { profileText, ratio, table, views } from "../performance/tables.mjs";
 
 /** A section that gave a result. */
 const given = (section) => (section && !section.error ? section : undefined);
@@ -29,11 +27,11 @@ function against(section, ours, others, least) {
   );
   if (!mine) return [null, skipped?.reason ?? "tarnish did not run"];
   if (all.length === 0) return [null, "the others did not run"];
-  const listed = all.map(({ label, rate }) => `${label} ${number(rate)}`);
+  const listed = all.map(({ label, rate }) => `${label} ${formatNumber(rate)}`);
   const share = mine.rate / all[0].rate;
   return [
     share >= least,
-    `${number(mine.rate)} images/s, ${ratio(share)} the fastest of ${listed.join(", ")}`,
+    `${formatNumber(mine.rate)} images/s, ${ratio(share)} the fastest of ${listed.join(", ")}`,
   ];
 }
 
@@ -69,7 +67,7 @@ const lines = [
     asked: "a launch costs the host at most 4 µs",
     verdict: ({ models: [model] }) => [
       model.hostMicrosecondsPerDispatch <= 4,
-      `${number(model.hostMicrosecondsPerDispatch)} µs each of ${model.dispatches}`,
+      `${formatNumber(model.hostMicrosecondsPerDispatch)} µs each of ${model.dispatches}`,
     ],
   },
   {
@@ -94,13 +92,16 @@ const lines = [
       const there = curve.find(({ top1 }) => top1 >= 0.94);
       const peer = given(sections["cifar10-pytorch"]);
       const end = [
-        `best ${percent(best)} in ${curve.length} epochs, ${number(trainSeconds)} s of training`,
+        `best ${formatPercent(best)} in ${curve.length} epochs, ${formatNumber(trainSeconds)} s of training`,
         peer
-          ? `PyTorch's AMP on the same images: ${percent(peer.best)}, ${number(peer.trainSeconds)} s`
+          ? `PyTorch's AMP on the same images: ${formatPercent(peer.best)}, ${formatNumber(peer.trainSeconds)} s`
           : "PyTorch was not run",
       ].join("; ");
       return there
-        ? [true, `after ${number(there.trainSeconds)} s of training; ${end}`]
+        ? [
+            true,
+            `after ${formatNumber(there.trainSeconds)} s of training; ${end}`,
+          ]
         : [false, end];
     },
   },
@@ -115,10 +116,10 @@ function wideConvolutions({ conv, peakGflops }) {
   if (wide.length === 0) return [null, "no such convolution was measured"];
   wide.sort((a, b) => a.shareOfPeak - b.shareOfPeak);
   const words = ({ shape, pass, shareOfPeak }) =>
-    `${percent(shareOfPeak)} (${shape} ${pass})`;
+    `${formatPercent(shareOfPeak)} (${shape} ${pass})`;
   return [
     wide[0].shareOfPeak >= 0.5,
-    `${words(wide[0])} to ${words(wide.at(-1))} of ${number(peakGflops)} GFLOP/s`,
+    `${words(wide[0])} to ${words(wide.at(-1))} of ${formatNumber(peakGflops)} GFLOP/s`,
   ];
 }
 
@@ -171,9 +172,9 @@ function details({ correctness, convolutions, step, pytorch, tfjs, ...rest }) {
   for (const { model, batch, profile, ...rest } of given(step)?.models ?? [])
     text.push(
       `## A step of ${model}, batch ${batch}`,
-      `${number(rest.msPerStep)} ms, ${number(rest.imagesPerSecond)} images/s, ${rest.dispatches} launches at ` +
-        `${number(rest.hostMicrosecondsPerDispatch)} µs of the host, ${number(rest.planBytes / 2 ** 20)} MiB`,
-      ...(profile ? [profileTable(profile)] : []),
+      `${formatNumber(rest.msPerStep)} ms, ${formatNumber(rest.imagesPerSecond)} images/s, ${rest.dispatches} launches at ` +
+        `${formatNumber(rest.hostMicrosecondsPerDispatch)} µs of the host, ${formatBytes(rest.planBytes)}`,
+      ...(profile ? profileText(profile) : []),
     );
   for (const comparison of [given(pytorch), given(tfjs)])
     if (comparison) text.push(...peerTables(comparison));
@@ -196,7 +197,7 @@ function details({ correctness, convolutions, step, pytorch, tfjs, ...rest }) {
 }
 
 const place = (point) =>
-  point ? [point.trainSeconds.toFixed(1), percent(point.top1)] : ["", ""];
+  point ? [point.trainSeconds.toFixed(1), formatPercent(point.top1)] : ["", ""];
 
 function peerTables(comparison) {
   const { task, skipped, objections } = comparison;

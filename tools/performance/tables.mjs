@@ -1,11 +1,14 @@
 /** Results of `tarnish bench --json` and of tools/peers as markdown. */
+import {
+  convCells,
+  modelCells,
+  peakCells,
+  profileCells,
+  trafficWords,
+} from "../../dist/src/cli/bench-tables.js";
+import { formatNumber, formatPercent } from "../../dist/src/cli/format.js";
 
-export const percent = (share) => `${(100 * share).toFixed(1)} %`;
-export const number = (value) =>
-  value >= 100
-    ? Math.round(value).toLocaleString("en-US")
-    : String(Number(value.toPrecision(3)));
-export const ratio = (value) => `${number(value)}×`;
+export const ratio = (value) => `${formatNumber(value)}×`;
 
 /** @param {string} align of all columns but the first */
 export function table(head, rows, align = "---:") {
@@ -15,70 +18,33 @@ export function table(head, rows, align = "---:") {
   return [line(head), line(ruler), ...rows.map(line)].join("\n");
 }
 
+const markdown = ({ head, rows }) => table(head, rows);
+
+/** A profile's table, and what stands above it. */
+export const profileText = (profile) => [
+  `${formatNumber(profile.milliseconds)} ms on the GPU; ${trafficWords(profile)}`,
+  markdown(profileCells(profile)),
+];
+
 /** What each view shows of a result. */
 export const views = {
-  peaks: ({ peaks, copyGigabytesPerSecond }) =>
+  peaks: (result) =>
     [
-      table(
-        ["peak kernel", "GFLOP/s"],
-        peaks.map(({ kernel, gflops }) => [kernel, number(gflops)]),
-      ),
-      `A copy reads and writes ${number(copyGigabytesPerSecond)} GB/s.`,
+      markdown(peakCells(result)),
+      `A copy reads and writes ${formatNumber(result.copyGigabytesPerSecond)} GB/s.`,
     ].join("\n\n"),
 
-  conv: ({ conv }) =>
-    table(
-      [
-        "convolution",
-        "pass",
-        "ms",
-        "GFLOP/s",
-        "of peak",
-        "of matmul",
-        "kernel",
-      ],
-      conv.map((entry) => [
-        entry.shape,
-        entry.pass,
-        number(entry.ms),
-        number(entry.gflops),
-        percent(entry.shareOfPeak),
-        percent(entry.shareOfMatmul),
-        entry.variant,
-      ]),
-    ),
+  conv: (result) => markdown(convCells(result)),
 
-  models: ({ models }) =>
-    table(
-      [
-        "model",
-        "batch",
-        "images/s",
-        "ms/step",
-        "launches",
-        "host µs each",
-        "plan MiB",
-      ],
-      models.map((entry) => [
-        entry.width === 1 ? entry.model : `${entry.model} ×${entry.width}`,
-        entry.batch,
-        number(entry.imagesPerSecond),
-        number(entry.msPerStep),
-        entry.dispatches,
-        number(entry.hostMicrosecondsPerDispatch),
-        number(entry.planBytes / 2 ** 20),
-      ]),
-    ),
+  models: (result) => markdown(modelCells(result)),
 
   profile: ({ models }) =>
     models
       .filter(({ profile }) => profile)
-      .map(({ model, batch, profile }) =>
-        [
-          `${model}, batch ${batch}: ${number(profile.milliseconds)} ms on the GPU, ${number(profile.movedBytes / 1e6)} MB moved; every tensor written and read once: ${number(profile.leastBytes / 1e6)} MB`,
-          profileTable(profile),
-        ].join("\n\n"),
-      )
+      .flatMap(({ model, batch, profile }) => {
+        const [words, ...tables] = profileText(profile);
+        return [`${model}, batch ${batch}: ${words}`, ...tables];
+      })
       .join("\n\n"),
 
   peers: ({ task, unit, contestants }) => {
@@ -92,28 +58,15 @@ export const views = {
         const row = [
           [name, version, settings].filter(Boolean).join(" "),
           track,
-          number(rate.median),
-          number(rate.min),
-          number(rate.max),
+          formatNumber(rate.median),
+          formatNumber(rate.min),
+          formatNumber(rate.max),
           value.warm.toPrecision(6),
           tarnishRatio === null ? "" : ratio(tarnishRatio),
         ];
-        return withMatmul ? [...row, percent(shareOfMatmul)] : row;
+        return withMatmul ? [...row, formatPercent(shareOfMatmul)] : row;
       }),
     );
     return table(head, rows);
   },
 };
-
-export const profileTable = ({ kernels }) =>
-  table(
-    ["kernel", "launches", "ms", "share", "GFLOP/s", "GB/s"],
-    kernels.map((entry) => [
-      entry.kernel,
-      number(entry.dispatches),
-      number(entry.milliseconds),
-      percent(entry.share),
-      entry.gflops === null ? "" : number(entry.gflops),
-      number(entry.gigabytesPerSecond),
-    ]),
-  );

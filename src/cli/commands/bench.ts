@@ -17,12 +17,12 @@ import {
 import { findModel, modelNames } from "../../models/registry.js";
 import { type AdapterOptions, openAdapter } from "../adapter.js";
 import {
-  formatBytes,
-  formatCount,
-  formatFlops,
-  formatNumber,
-  formatPercent,
-} from "../format.js";
+  type Cells,
+  convCells,
+  modelCells,
+  peakCells,
+} from "../bench-tables.js";
+import { formatFlops, formatNumber } from "../format.js";
 import {
   choiceOption,
   commonOptions,
@@ -211,61 +211,14 @@ async function run(options: Options): Promise<void> {
 }
 
 function print(result: BenchResult, output: Output): void {
-  const table = (head: string[], rows: string[][]) => {
+  const table = ({ head, rows }: Cells) => {
     output.print();
     for (const line of formatTable(head, rows)) output.print(line);
   };
-  const { peaks, conv, models } = result;
-  table(
-    ["peak kernel", "ms", "GFLOP/s"],
-    peaks.map(({ kernel, ms, gflops }) => [
-      kernel,
-      formatNumber(ms),
-      formatNumber(gflops),
-    ]),
-  );
-  if (conv.length > 0)
-    table(
-      [
-        "convolution",
-        "pass",
-        "ms",
-        "GFLOP/s",
-        "of peak",
-        "of matmul",
-        "kernel",
-      ],
-      conv.map((entry) => [
-        entry.shape,
-        entry.pass,
-        formatNumber(entry.ms),
-        formatNumber(entry.gflops),
-        formatPercent(entry.shareOfPeak),
-        formatPercent(entry.shareOfMatmul),
-        entry.variant,
-      ]),
-    );
-  if (models.length > 0)
-    table(
-      [
-        "model",
-        "batch",
-        "images/s",
-        "ms/step",
-        "launches",
-        "host µs each",
-        "plan",
-      ],
-      models.map((entry) => [
-        entry.width === 1 ? entry.model : `${entry.model} ×${entry.width}`,
-        formatCount(entry.batch),
-        formatNumber(entry.imagesPerSecond),
-        formatNumber(entry.msPerStep),
-        formatCount(entry.dispatches),
-        formatNumber(entry.hostMicrosecondsPerDispatch),
-        formatBytes(entry.planBytes),
-      ]),
-    );
+  const { conv, models } = result;
+  table(peakCells(result));
+  if (conv.length > 0) table(convCells(result));
+  if (models.length > 0) table(modelCells(result));
   for (const { model, profile } of models)
     if (profile) {
       output.print(`\n${model}`);
