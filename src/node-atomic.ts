@@ -1,5 +1,5 @@
-/** Writes a file so that nobody ever sees half of it. Node and Deno only. */
-import { open, rename, rm } from "node:fs/promises";
+/** Writes a file so that nobody ever sees half of it, and makes folders. Node and Deno only. */
+import { mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { pid, platform } from "node:process";
 
@@ -63,6 +63,41 @@ export async function writeFileAtomic(
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined);
     throw storageError(path, error);
+  }
+}
+
+/**
+ * Makes a folder and those around it, where they are missing. Unlike mkdir's `recursive` it ends where the system makes none
+ * (under /proc, for one, which says ENOENT of folders that are there: Node tries for ever).
+ *
+ * @throws StorageError naming the folder and the reason.
+ */
+export async function makeFolder(folder: string): Promise<void> {
+  try {
+    await makeFolders(folder);
+  } catch (error) {
+    throw storageError(folder, error);
+  }
+}
+
+async function makeFolders(folder: string): Promise<void> {
+  const make = async () => {
+    try {
+      await mkdir(folder);
+    } catch (error) {
+      // It was there, or somebody else was as fast, such as another shard of a sweep.
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== "EEXIST" || !(await stat(folder)).isDirectory()) throw error;
+    }
+  };
+  try {
+    await make();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const parent = dirname(folder);
+    if (code !== "ENOENT" || parent === folder) throw error;
+    await makeFolders(parent);
+    await make();
   }
 }
 

@@ -4,9 +4,10 @@
  */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { makeFolder } from "../node-atomic.js";
 
 export interface Download {
   readonly url: string;
@@ -97,7 +98,7 @@ async function receive(request: Download, part: string): Promise<void> {
   const length = headers.get("content-length");
   const total = length === null ? undefined : offset + Number(length);
   let done = offset;
-  await mkdir(dirname(part), { recursive: true });
+  await makeFolder(dirname(part));
   const file = await open(part, offset === 0 ? "w" : "a");
   const reader = response.body.getReader();
   try {

@@ -1,9 +1,9 @@
 /** Decoded images on disk, so that a folder is decoded once for all runs. Losing it costs time, nothing else. Node only. */
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { writeFileAtomic } from "../node-atomic.js";
+import { makeFolder, writeFileAtomic } from "../node-atomic.js";
 
 /** Part of every key: goes up when decoding changes. */
 const formatVersion = 1;
@@ -48,7 +48,7 @@ export async function writeCache(
   images: Uint8Array,
 ): Promise<boolean> {
   try {
-    await mkdir(join(file, ".."), { recursive: true });
+    await makeFolder(join(file, ".."));
     await writeFileAtomic(file, images, sha256(images));
     return true;
   } catch {

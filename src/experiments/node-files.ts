@@ -1,10 +1,15 @@
 /** Files as runs and commands write them: never half of one under its final name. Node and Deno only. */
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../errors.js";
-import { StorageError, storageError, writeFileAtomic } from "../node-atomic.js";
+import {
+  makeFolder,
+  StorageError,
+  storageError,
+  writeFileAtomic,
+} from "../node-atomic.js";
 
-export { StorageError, storageError, writeFileAtomic };
+export { makeFolder, StorageError, storageError, writeFileAtomic };
 
 const temporaryName = /\.\d+\.tmp$/;
 
@@ -71,7 +76,7 @@ export async function writeFolder(
   folder: string,
   files: Readonly<Record<string, string | Uint8Array>>,
 ): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   for (const [name, data] of Object.entries(files))
     await writeFileAtomic(join(folder, name), data);
 }

@@ -1,9 +1,9 @@
 /** A sweep folder on disk: sweep.json, the state of each run folder, failures. Node and Deno only. */
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../errors.js";
 import { isObject, jsonText, type JsonObject, parseObject } from "./json.js";
-import { requireOwnFolder, writeFileAtomic } from "./node-files.js";
+import { makeFolder, requireOwnFolder, writeFileAtomic } from "./node-files.js";
 import type { SweepJob } from "./sweep.js";
 
 export const jobStates = [
@@ -86,7 +86,7 @@ export async function writeSweep(
   folder: string,
   sweep: SweepFile,
 ): Promise<void> {
-  await mkdir(join(folder, "runs"), { recursive: true });
+  await makeFolder(join(folder, "runs"));
   await writeFileAtomic(join(folder, "sweep.json"), jsonText(sweep));
 }
 
@@ -95,7 +95,7 @@ export async function writeFailure(
   runFolder: string,
   failure: Failure,
 ): Promise<void> {
-  await mkdir(runFolder, { recursive: true });
+  await makeFolder(runFolder);
   await writeFileAtomic(join(runFolder, failureFile), jsonText(failure));
 }
 

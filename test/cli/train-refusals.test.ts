@@ -1,5 +1,11 @@
 /** What `tarnish train` and `tarnish eval` refuse: exit code 2, one message, nothing written. */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { packageRoot } from "../../src/data/node-root.js";
@@ -152,5 +158,15 @@ describe("a folder with something in it", () => {
     expect(result.code).toBe(2);
     expect(complaint(result)).toContain("does not fit the model");
     expect(readFileSync(at("earlier", "config.json"), "utf8")).toBe("{}");
+  });
+});
+
+// Where mkdir's `recursive` would try for ever.
+describe.runIf(existsSync("/proc/self"))("a folder that cannot be made", () => {
+  it("is refused with the reason", () => {
+    const out = "/proc/tarnish/run";
+    const result = tarnish([...train.split(" "), "--out", out]);
+    expect(result.code).toBe(2);
+    expect(complaint(result)).toContain(`${out}: cannot be written`);
   });
 });

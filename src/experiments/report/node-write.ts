@@ -1,7 +1,8 @@
 /** Writes a report: index.html, and every figure as .svg with its data as .csv. Node and Deno only. */
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import {
+  makeFolder,
   requireOwnFolder,
   writeFileAtomic,
   writeFolder,
@@ -92,7 +93,7 @@ export async function writeReport(
   const figures = join(place, "figures");
   // What a sweep folder has under this name is its report, whole or not.
   if (out) await requireOwnFolder(place, "index.html", "report folder");
-  await mkdir(place, { recursive: true });
+  await makeFolder(place);
   const page = join(place, "index.html");
   // First of all: by its page a report folder is known for what it is.
   await writeFileAtomic(page, renderPage(study, groups, sections));
