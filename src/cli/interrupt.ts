@@ -44,7 +44,9 @@ export async function stoppable<T>(
   try {
     return await work(controller.signal);
   } finally {
-    for (const name of names) process.off(name, stop);
+    // The words of a command that was asked to stop are still to come: an echo of the request must not end it before.
+    if (!controller.signal.aborted)
+      for (const name of names) process.off(name, stop);
   }
 }
 

@@ -50,8 +50,10 @@ async function interrupted(
   const poll = setInterval(() => {
     if (!existsSync(at(out, "runs"))) return;
     const started = readdirSync(at(out, "runs")).filter((name) => existsSync(at(out, "runs", name, "metrics.jsonl"))); // prettier-ignore
-    if (Object.keys(finished(out)).length >= runs && started.length > runs)
-      child.kill(signal);
+    if (Object.keys(finished(out)).length < runs || started.length <= runs) return; // prettier-ignore
+    // Once: a second request ends the process at once.
+    clearInterval(poll);
+    child.kill(signal);
   }, 20);
   const code = await ended;
   clearInterval(poll);
