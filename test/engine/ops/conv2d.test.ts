@@ -9,5 +9,5 @@ describe.each(await targets())("conv2d ($name)", (target) => {
   const some = target.family === "tiled" ? [2] : [2, 3, 6];
   const rows = native ? convRows : some.map((i) => convRows[i]!);
   testConv2d(target, rows);
-  if (target.family === "register") testConv2dFusion(target);
+  if (native) testConv2dFusion(target);
 });
