@@ -120,31 +120,30 @@ function problem(options: GatherOptions): Problem {
   const { geometry: g, pass } = options;
   const { cin4, cout4 } = vec4Channels(g);
   const gather = gatherOf(options);
+  const { columns4, depth4, classes } = gather;
+  const common = { rows: gatherRows(gather), columns4, depth4 };
   if (pass === "forward") {
-    // Without padding the taps of a kernel row are contiguous in x: they count as one tap of kw·cin channels.
-    const merged = g.padding === 0 ? g.kw : 1;
+    // Taps that are contiguous in x count as one.
+    const merged = depth4 / cin4;
+    const across = g.kw / merged;
     return {
-      rows: g.n * g.oh * g.ow,
-      columns4: cout4,
-      taps: [`${g.kh}`, `${g.kw / merged}`],
-      depth4: cin4 * merged,
+      ...common,
+      taps: [`${g.kh}`, `${across}`],
       style: "kn",
       index: forwardIndex(g),
       pixel: (m) => `pixel(${m})`,
-      weightTap: `u32(kh * ${g.kw / merged} + kw) * ${cin4 * 4 * cout4 * merged}u`,
+      weightTap: `u32(kh * ${across} + kw) * ${cin4 * 4 * cout4 * merged}u`,
       weightOffset: (n4, j, v) => `${j} * ${cout4}u + ${n4} + ${v}`,
       weightStride: 4 * cout4,
     };
   }
-  const strided = gather.classes > 1;
+  const strided = classes > 1;
   const weightTap = strided
     ? `(kh0 + u32(kh) * ${g.stride}u) * ${g.kw}u + kw0 + u32(kw) * ${g.stride}u`
     : `u32(kh * ${g.kw} + kw)`;
   return {
-    rows: gatherRows(gather),
-    columns4: cin4,
+    ...common,
     taps: strided ? ["i32(taps_y)", "i32(taps_x)"] : [`${g.kh}`, `${g.kw}`],
-    depth4: cout4,
     style: "nk",
     index: backwardIndex(g, gather.h, gather.w),
     pixel: (m) => `pixel(${m}, ${rowOrigin(options, gather)})`,
