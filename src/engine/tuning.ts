@@ -21,7 +21,7 @@ export interface KernelStore {
  * Version of the kernels as the tuner sees them; raise it when a variant's text or the candidates change, so that old
  * measurements are made again.
  */
-export const tuningVersion = 2;
+export const tuningVersion = 3;
 
 /** Lowers one node with a target; kernels get the form that their tensors' types ask for. */
 export function lowerNode(

@@ -13,6 +13,7 @@ import {
   tileLayout,
   type Tile,
 } from "../../../shaders/gemm-tiled.js";
+import type { Block } from "../../../shaders/gemm.js";
 import type { KernelTarget } from "../graph.js";
 import {
   gatherMatrices,
@@ -30,17 +31,39 @@ import {
 } from "./conv2d-problem.js";
 import { parseGatherVariant, parseGradWeightVariant } from "./variant-names.js";
 
-/** Vec4 columns per invocation: 2 where they divide evenly, so that no column is computed twice. */
-function vectorsFor(columns4: number): number {
-  return columns4 % 2 === 0 ? 2 : 1;
-}
-
 /** Lanes of a register kernel, and whether they broadcast (the lanes must then be exactly one subgroup). */
 function lanesOf({ subgroup }: KernelTarget): {
   workgroup: number;
   broadcast: number;
 } {
   return { workgroup: subgroup || 8, broadcast: subgroup };
+}
+
+/**
+ * Registers of forward and input gradient: 4 rows by as many vec4 columns as divide evenly, so that none is computed
+ * twice. 4 vec4s only where a subgroup loads the weights together; the input gradient holds all 16 of them at once,
+ * for which subgroups of fewer than 8 lanes (128-bit vectors on CPUs) have too few registers.
+ */
+function gatherBlock(
+  { subgroup }: KernelTarget,
+  pass: ConvProblem["pass"],
+  columns4: number,
+): Block {
+  const most = subgroup === 0 || (pass === "gradInput" && subgroup < 8) ? 2 : 4;
+  const vectors = [4, 2, 1].find(
+    (count) => count <= most && columns4 % count === 0,
+  )!;
+  return { rows: 4, vectors };
+}
+
+/**
+ * Registers of the weight gradient. Where a subgroup loads dy together, the more vec4 columns the fewer pixels a step
+ * unrolls: a column too many costs less than that text.
+ */
+function gradWeightBlock({ subgroup }: KernelTarget, cout4: number): Block {
+  return subgroup > 0
+    ? { rows: 4, vectors: cout4 > 2 ? 4 : 2 }
+    : { rows: 8, vectors: cout4 % 2 === 0 ? 2 : 1 };
 }
 
 function tiled(
@@ -108,7 +131,7 @@ function gatherRule(target: KernelTarget, problem: ConvProblem): GatherVariant {
   if (!canTile(target, geometry))
     return {
       family: "register",
-      block: { rows: 4, vectors: vectorsFor(columns4) },
+      block: gatherBlock(target, pass, columns4),
       ...lanesOf(target),
     };
   const [onMatrices] = gatherOnMatrices(target, problem);
@@ -170,9 +193,9 @@ function gradWeightRule(
   const rows4 = geometry.kh * geometry.kw * cin4;
   if (target.family === "register") {
     const lanes = lanesOf(target);
-    const block = { rows: 8, vectors: vectorsFor(cout4) };
+    const block = gradWeightBlock(target, cout4);
     const tasks =
-      Math.ceil(rows4 / (2 * lanes.workgroup)) *
+      Math.ceil(rows4 / ((block.rows / 4) * lanes.workgroup)) *
       Math.ceil(cout4 / block.vectors);
     const splits = Math.max(
       1,

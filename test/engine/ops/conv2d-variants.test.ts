@@ -113,6 +113,29 @@ describe("the choice of variants", () => {
       }
   });
 
+  it.each([
+    // Subgroup, channels in and out, and the blocks of forward, input gradient and weight gradient.
+    { subgroup: 8, cin: 32, cout: 64, blocks: ["4x16", "4x16", "4x16"] },
+    { subgroup: 8, cin: 3, cout: 40, blocks: ["4x8", "4x4", "4x16"] },
+    { subgroup: 8, cin: 24, cout: 6, blocks: ["4x8", "4x8", "4x8"] },
+    { subgroup: 4, cin: 32, cout: 64, blocks: ["4x16", "4x8", "4x16"] },
+    { subgroup: 0, cin: 32, cout: 64, blocks: ["4x8", "4x8", "8x8"] },
+    { subgroup: 0, cin: 3, cout: 84, blocks: ["4x4", "4x4", "8x4"] },
+  ])(
+    "blocks registers for subgroups of $subgroup, $cin → $cout channels",
+    ({ subgroup, cin, cout, blocks }) => {
+      const target: KernelTarget = { ...gpu, family: "register", subgroup };
+      const geometry = square(8, 16, cin, cout);
+      const problem = { ...forward(geometry), pass: "gradInput" } as const;
+      const names = [
+        gatherVariant(target, forward(geometry)),
+        gatherVariant(target, problem),
+        gradWeightVariant(target, gradWeight(geometry), false),
+      ].map(variantName);
+      expect(names.map((name) => /^r(\d+x\d+)/.exec(name)![1])).toEqual(blocks);
+    },
+  );
+
   it("takes what a record says, and the rule where the record makes no sense", () => {
     const shape = shapes[0]!;
     const problem = "forward n512 32x32x64 k3x3 s1 p1 o64";
