@@ -40,6 +40,7 @@ import {
   declareAccumulators,
   fragmentCounts,
   multiplyAccumulate,
+  sharedFragments,
   type Block,
 } from "./gemm.js";
 
@@ -306,10 +307,9 @@ function registerKernel(
   const { block, workgroup, broadcast } = variant;
   const columnBlocks = Math.ceil(p.columns4 / block.vectors);
   const { a, b } = fragmentCounts(p.style, block);
-  const loads = broadcast > 0 ? Math.ceil(b / broadcast) : b;
-  // Load l of a lane is fragment l, or with broadcasts fragment l·size + lane.
-  const fragment = (l: number) =>
-    broadcast > 0 ? `min(lane + ${l * broadcast}u, ${b - 1}u)` : `${l}u`;
+  const shared = broadcast > 0 ? sharedFragments(b, broadcast) : undefined;
+  const loads = shared?.loads ?? b;
+  const fragment = shared?.fragment ?? ((l: number) => `${l}u`);
   const offset = (l: number) =>
     p.weightOffset(
       "column0",
@@ -342,7 +342,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
         ${repeat(a, (r) => `let a${r} = select(vec4<f32>(), source[o${r} + k4], t${r} >= 0);`)}
 #if ${broadcast > 0}
         ${repeat(loads, (l) => `let shared${l} = weights[w + weight${l}];`)}
-        ${repeat(b, (i) => `let b${i} = subgroupBroadcast(shared${Math.floor(i / broadcast)}, ${i % broadcast}u);`)}
+        ${repeat(b, (i) => `let b${i} = ${shared!.take("shared", i)};`)}
 #else
         ${repeat(b, (i) => `let b${i} = weights[w + weight${i}];`)}
 #endif

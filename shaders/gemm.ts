@@ -36,6 +36,20 @@ export function fragmentCounts(
     : { a: rows, b: 4 * vectors, k: 4 };
 }
 
+/**
+ * How a subgroup of `size` lanes loads `count` fragments of B that all its lanes read: load l of a lane is fragment
+ * `fragment(l)`, in at most ⌈count / size⌉ loads, and every lane takes fragment i with `take(name, i)` from loads named name{l}.
+ */
+export function sharedFragments(count: number, size: number) {
+  return {
+    loads: Math.ceil(count / size),
+    // Where there are more lanes than fragments left, some load the last one again.
+    fragment: (l: number) => `min(lane + ${l * size}u, ${count - 1}u)`,
+    take: (name: string, i: number) =>
+      `subgroupBroadcast(${name}${Math.floor(i / size)}, ${i % size}u)`,
+  };
+}
+
 /** c += a·b for one step, from fragments named a{i} and b{i}. */
 export function multiplyAccumulate(
   style: GemmStyle,

@@ -6,7 +6,12 @@
  */
 import { wgsl } from "wgsl-preprocessor/wgsl-preprocessor.js";
 import { grid, linearWorkgroup, repeat, storage } from "./common.js";
-import { declareAccumulators, multiplyAccumulate, type Block } from "./gemm.js";
+import {
+  declareAccumulators,
+  multiplyAccumulate,
+  sharedFragments,
+  type Block,
+} from "./gemm.js";
 
 /**
  * `tile` rows and columns go through workgroup memory, 16 of k at a time; without it fragments come from memory, with
@@ -57,8 +62,10 @@ function registerKernel(options: PlainMatmulOptions): string {
   const { n, k, block, workgroup = 1, broadcast = 0 } = options;
   const columnBlocks = n / (4 * block.vectors);
   const [groups] = plainMatmulGrid(options);
-  // A lane loads one of b's fragments; where there are more lanes than fragments, some load the last one again.
-  const fragment = `min(lane, ${4 * block.vectors - 1}u)`;
+  const { loads, fragment, take } = sharedFragments(
+    4 * block.vectors,
+    broadcast || 1,
+  );
   return wgsl`
 @compute @workgroup_size(${workgroup})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>
@@ -73,8 +80,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
   for (var k4 = 0u; k4 < ${k / 4}u; k4++) {
     ${repeat(block.rows, (r) => `let a${r} = a[(row0 + ${r}u) * ${k / 4}u + k4];`)}
 #if ${broadcast > 0}
-    let shared_b = b[(k4 * 4u + ${fragment} / ${block.vectors}u) * ${n / 4}u + column0 + ${fragment} % ${block.vectors}u];
-    ${repeat(4 * block.vectors, (i) => `let b${i} = subgroupBroadcast(shared_b, ${i}u);`)}
+    ${repeat(
+      loads,
+      (l) => `let fragment${l} = ${fragment(l)};
+    let shared${l} = b[(k4 * 4u + fragment${l} / ${block.vectors}u) * ${n / 4}u + column0 + fragment${l} % ${block.vectors}u];`,
+    )}
+    ${repeat(4 * block.vectors, (i) => `let b${i} = ${take("shared", i)};`)}
 #else
     ${repeat(4, (j) =>
       repeat(

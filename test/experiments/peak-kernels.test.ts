@@ -13,13 +13,14 @@ describe("peak kernels", () => {
   const kernels: PlainMatmulOptions[] = [
     { ...size, block: { rows: 4, vectors: 2 }, workgroup: 8 },
   ];
-  if (subgroup >= 8 && subgroup <= 16)
-    kernels.push({
-      ...size,
-      block: { rows: 4, vectors: 2 },
-      workgroup: subgroup,
-      broadcast: subgroup,
-    });
+  if (subgroup > 0 && subgroup <= 16)
+    for (const vectors of [2, 4])
+      kernels.push({
+        ...size,
+        block: { rows: 4, vectors },
+        workgroup: subgroup,
+        broadcast: subgroup,
+      });
   testPlainMatmul(kernels);
 
   it("does every multiply-add of the register kernel", async () => {

@@ -74,9 +74,12 @@ function matmuls({ isSoftware, target }: Device): PlainMatmulOptions[] {
     { ...size, block: block(4, 2) },
     { ...size, block: block(8, 2) },
     { ...size, block: block(8, 1) },
-    ...(broadcast >= 8
-      ? [{ ...size, block: block(4, 2), workgroup: broadcast, broadcast }]
-      : []),
+    ...(broadcast > 0 ? [2, 4] : []).map((vectors) => ({
+      ...size,
+      block: block(4, vectors),
+      workgroup: broadcast,
+      broadcast,
+    })),
   ];
 }
 
