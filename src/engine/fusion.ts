@@ -172,11 +172,9 @@ const statisticsIntoConv: Rewrite = (node, { graph }) => {
 
 /** Before differentiation. `keep` lists tensors that are read from outside. */
 export function fuseForward(graph: Graph, keep: readonly Tensor[]): void {
-  rewrite(
-    graph,
-    [reluBehindMaxPool, residualIntoBatchNorm, reluIntoProducer],
-    keep,
-  );
+  // First: what stands before the ReLU would take it otherwise, and its gradient would pass over every value.
+  rewrite(graph, [reluBehindMaxPool], keep);
+  rewrite(graph, [residualIntoBatchNorm, reluIntoProducer], keep);
   // Last: the statistics are the last input of a batch norm, behind its residual.
   rewrite(graph, [statisticsIntoConv], keep);
 }

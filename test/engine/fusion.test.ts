@@ -174,6 +174,18 @@ describe("fusion", () => {
     expect(count(apart, "add") - count(fused, "add")).toBeGreaterThanOrEqual(1);
   });
 
+  it("leaves a ReLU before max pooling to the pool, and its mask to the gradient behind", async () => {
+    const chain = (
+      ["conv3", "relu", "pool", "norm", "relu", "pool", "conv1"] as const
+    ).map((op): Step => ({ op, a: 0, b: 0 }));
+    const { apart, fused } = await compare(chain, false);
+    const masks = (labels: readonly string[]) =>
+      labels.filter((label) => label.startsWith("relu")).length;
+    expect(masks(apart)).toBe(4);
+    // conv1's input gradient masks what goes to the second pool; batch norm's gradient masks nothing for the first.
+    expect(masks(fused)).toBe(1);
+  });
+
   it("computes a row of shortcuts again and keeps one in nine", async () => {
     const blocks = 10;
     const block: Step[] = [
