@@ -342,10 +342,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
         ${repeat(a, (r) => `let a${r} = select(vec4<f32>(), source[o${r} + k4], t${r} >= 0);`)}
 #if ${broadcast > 0}
         ${repeat(loads, (l) => `let shared${l} = weights[w + weight${l}];`)}
-        ${repeat(b, (i) => `let b${i} = ${shared!.take("shared", i)};`)}
-#else
-        ${repeat(b, (i) => `let b${i} = weights[w + weight${i}];`)}
 #endif
+        ${repeat(b, (i) => `let b${i} = ${shared ? shared.take("shared", i) : `weights[w + weight${i}]`};`)}
         ${multiplyAccumulate(p.style, block)}
       }
     }

@@ -1,9 +1,11 @@
 /**
  * Convolution weight gradient as an implicit GEMM: dw[tap, cin][cout] = Σ over output pixels of x[pixel under tap][cin] ·
  * dy[pixel][cout]. K is the number of output pixels, so it is split into `splits` ranges; each writes a partial matrix
- * that sum-partials.wgsl.ts adds up in fixed order. The bias gradient is one more row: Σ dy.
+ * that sum-partials.wgsl.ts adds up in fixed order. The bias gradient is one more row: Σ dy. A single range writes the
+ * gradients themselves.
  *
- * Bindings: 0 x, 1 dy, 2 partials `[splits][kh·kw·Cin + 1 (bias)][Cout]` (padded channels; the bias row only if asked).
+ * Bindings: 0 x, 1 dy, 2 partials `[splits][kh·kw·Cin + 1 (bias)][Cout]` (padded channels; the bias row only if asked);
+ * with one split 2 dw `[kh·kw·Cin][Cout]` and, if asked, 3 the bias gradient `[Cout]`.
  * Dispatch: grid(workgroups). FLOPs: 2·pixels·kh·kw·Cin·Cout.
  */
 import { wgsl } from "wgsl-preprocessor/wgsl-preprocessor.js";
@@ -51,6 +53,11 @@ function problem({ geometry: g, bias }: GradWeightOptions): Problem {
     columns4: cout4,
     partial4: rows4 * 4 * cout4 + (bias ? cout4 : 0),
   };
+}
+
+/** Whether the kernel writes the gradients themselves. Otherwise they are sums of what it writes. */
+export function writesGradients({ variant }: GradWeightOptions): boolean {
+  return variant.splits === 1;
 }
 
 /** Words of the partials buffer. */
@@ -128,6 +135,9 @@ export function conv2dGradWeight(options: GradWeightOptions): string {
     storage(0, "read", "x", type),
     storage(1, "read", "dy", type),
     storage(2, "read_write", "partials"),
+    ...(options.bias && writesGradients(options)
+      ? [storage(3, "read_write", "bias_gradient")]
+      : []),
   ].join("\n");
   if (variant.family === "matrix")
     return (
@@ -159,10 +169,13 @@ function store(
   }`,
     ),
   );
+  const biasAt = (v: number) =>
+    writesGradients(options)
+      ? `bias_gradient[${column(v)}]`
+      : `partials[base + ${p.rows4 * 4 * p.columns4}u + ${column(v)}]`;
   const biasRow = repeat(
     vectors,
-    (v) =>
-      `if (${column(v)} < ${p.columns4}u) { partials[base + ${p.rows4 * 4 * p.columns4}u + ${column(v)}] = bias${v}; }`,
+    (v) => `if (${column(v)} < ${p.columns4}u) { ${biasAt(v)} = bias${v}; }`,
   );
   return wgsl`let base = split * ${p.partial4}u;
   ${matrix}

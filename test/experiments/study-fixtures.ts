@@ -1,6 +1,8 @@
 /** Sweep folders with known answers: the hits of every class are prescribed, the files are written by the real writers. */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"; // prettier-ignore
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterAll } from "vitest";
 import { encodeSafetensors } from "../../src/engine/safetensors.js";
 import { evaluateLogits } from "../../src/experiments/metrics.js";
 import { type Arm, perClassCsv } from "../../src/experiments/tables.js";
@@ -26,6 +28,25 @@ export interface StudyFixture {
   /** Training images before reduction (default 2,000). */
   trainImages?: number;
   config?: object;
+}
+
+/** Writes studies into folders of their own under `root`, which is gone after the file's tests. */
+export function studyFolders() {
+  const root = mkdtempSync(join(tmpdir(), "tarnish-study-"));
+  afterAll(() => {
+    rmSync(root, { recursive: true, force: true });
+  });
+  let counter = 0;
+  return {
+    root,
+    study: (fixture: StudyFixture): string => {
+      const folder = join(root, String(counter++));
+      writeStudy(folder, fixture);
+      return folder;
+    },
+    text: (folder: string, name: string) =>
+      readFileSync(join(folder, name), "utf8"),
+  };
 }
 
 /** Writes runs/ of a sweep, and no tables. */

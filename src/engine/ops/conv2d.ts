@@ -6,6 +6,7 @@ import {
   conv2dGradWeight,
   conv2dGradWeightGrid,
   partialWords,
+  writesGradients,
   type GradWeightOptions,
 } from "../../../shaders/conv2d-grad-weight.wgsl.js";
 import {
@@ -23,13 +24,7 @@ import {
 } from "../../../shaders/convolution.js";
 import { sumPartials } from "../../../shaders/sum-partials.wgsl.js";
 import { ShapeError } from "../errors.js";
-import type {
-  Binding,
-  Dispatch,
-  KernelTarget,
-  Node,
-  OpDefinition,
-} from "../graph.js";
+import type { Dispatch, KernelTarget, Node, OpDefinition } from "../graph.js";
 import { formatShape, type Shape, type Tensor } from "../tensor.js";
 import { convKey } from "./conv2d-problem.js";
 import {
@@ -254,7 +249,10 @@ export const conv2dGradWeightOp: OpDefinition<GradWeightAttributes> = {
       bias: attributes.bias,
       variant,
     };
-    const partials = scratch("weight gradient partials", partialWords(options));
+    const direct = writesGradients(options);
+    const written = direct
+      ? outputs
+      : [scratch("weight gradient partials", partialWords(options))];
     emit({
       label: "conv2d weight gradient",
       choice: {
@@ -262,23 +260,17 @@ export const conv2dGradWeightOp: OpDefinition<GradWeightAttributes> = {
         variant: variantName(variant),
       },
       wgsl: conv2dGradWeight(options),
-      bindings: [
-        { tensor: x, access: "read" },
-        { tensor: dy, access: "read" },
-        { tensor: partials, access: "write" },
-      ],
+      bindings: bind([x, dy], written),
       workgroups: conv2dGradWeightGrid(options),
       flops: convFlops(geometry),
     });
+    if (direct) return;
     const first = geometry.kh * geometry.kw * cin4 * 4 * cout4;
     const rest = attributes.bias ? cout4 : 0;
     emit({
       label: "conv2d weight gradient sum",
       wgsl: sumPartials({ splits: variant.splits, first, rest }),
-      bindings: [
-        { tensor: partials, access: "read" },
-        ...outputs.map((tensor): Binding => ({ tensor, access: "write" })),
-      ],
+      bindings: bind(written, outputs),
       workgroups: elementwiseGrid(first + rest),
     });
   },
