@@ -5,7 +5,7 @@ import { complaint, tarnish, temporaryFolder } from "./command.js";
 describe("tarnish bench", () => {
   it("ends with one JSON object", () => {
     const { code, stdout, stderr } = tarnish(
-      "bench --models lenet --batch 2 --shapes 1x4x4x4-3x3-4 --passes dgrad --rounds 1 --seconds 0.02 --json".split(
+      "bench --models lenet --batch 4 --shapes 1x4x4x4-3x3-4 --passes dgrad --rounds 1 --seconds 0.02 --json".split(
         " ",
       ),
     );
@@ -19,7 +19,7 @@ describe("tarnish bench", () => {
     };
     expect(precision).toBe("f32");
     expect(conv).toMatchObject([{ shape: "1x4x4x4-3x3-4", pass: "dgrad" }]);
-    expect(models).toMatchObject([{ model: "lenet", batch: 2 }]);
+    expect(models).toMatchObject([{ model: "lenet", batch: 4 }]);
   });
 
   it.each([
@@ -41,7 +41,7 @@ describe("tarnish train --profile", () => {
   it("ends with a table of where a step goes", () => {
     const out = join(folder, "run");
     const { code, stdout, stderr } = tarnish([
-      ..."train --max-steps 6 --batch 8 --train-limit 50 --test-limit 20 --profile --json".split(
+      ..."train --max-steps 6 --batch 40 --train-limit 80 --test-limit 50 --profile --json".split(
         " ",
       ),
       ...["--out", out],

@@ -79,8 +79,8 @@ describe("refused before anything is written", () => {
     ],
     [`${train} --micro-batch 0`, "--micro-batch: expected a whole number"],
     [
-      `${train} --memory-limit 0.005`,
-      "on the device, but the limit set for it is 5.1 MiB. What fits: --micro-batch 20",
+      `${train} --memory-limit 0.004`,
+      "on the device, but the limit set for it is 4.1 MiB. What fits: --micro-batch 20",
     ],
     [
       `${train} --memory-limit 0`,
