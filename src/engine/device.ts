@@ -19,6 +19,7 @@ import {
 import type { Dispatch, Graph, KernelTarget } from "./graph.js";
 import type { Profiler } from "./profiler.js";
 import type { Tuner } from "./tuning.js";
+import { gently } from "./wait.js";
 
 export interface DeviceOptions {
   /** Bytes that runs may take on the device; what needs more is refused. */
@@ -191,7 +192,7 @@ export class Device {
 
   async #orFailure<T>(work: Promise<T>): Promise<T> {
     try {
-      return await work;
+      return await gently(this, work);
     } catch (error) {
       this.check();
       throw new DeviceLostError(
@@ -239,11 +240,14 @@ export class Device {
     const module = this.gpu.createShaderModule({ label, code: wgsl });
     const scope = this.gpu.popErrorScope();
     try {
-      const pipeline = await this.gpu.createComputePipelineAsync({
-        label,
-        layout: this.gpu.createPipelineLayout({ label, bindGroupLayouts }),
-        compute: { module },
-      });
+      const pipeline = await gently(
+        this,
+        this.gpu.createComputePipelineAsync({
+          label,
+          layout: this.gpu.createPipelineLayout({ label, bindGroupLayouts }),
+          compute: { module },
+        }),
+      );
       await scope;
       return pipeline;
     } catch (error) {
