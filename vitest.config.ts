@@ -11,11 +11,15 @@ export default defineConfig({
   test: {
     // Software adapters use every core already: one file at a time keeps a GPU test's timeout meaningful.
     fileParallelism: false,
+    globalSetup: "test/cli/build.ts",
     projects: [
       {
         extends: true,
         test: {
           name: "fast",
+          // Compiling, most of its time, takes one core; a device's waits take none.
+          fileParallelism: true,
+          maxWorkers: 2,
           include: ["test/**/*.test.ts"],
           // golden.slow.test.ts has all models; files of single ones are for the other runtimes.
           exclude: [slow, "test/models/golden-*.test.ts"],

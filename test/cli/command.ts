@@ -1,19 +1,13 @@
 /** Runs the real `tarnish` command in a process of its own, from a build that is no older than the sources. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import {
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  statSync,
-} from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll } from "vitest";
 import { packageRoot } from "../../src/data/node-root.js";
+import { build, main } from "./build.js";
 
 const root = packageRoot();
-const main = join(root, "dist", "src", "cli", "main.js");
 
 /** As a user's shell has it, even where npx runs the tests: the command words its advice by it. */
 const environment = { ...process.env, npm_command: "" };
@@ -22,35 +16,6 @@ export interface CommandResult {
   code: number | null;
   stdout: string;
   stderr: string;
-}
-
-/** The newest change below a folder, in milliseconds. */
-function newest(folder: string): number {
-  return Math.max(
-    ...readdirSync(folder, { recursive: true, encoding: "utf8" }).map(
-      (name) => statSync(join(folder, name)).mtimeMs,
-    ),
-  );
-}
-
-let built = false;
-
-/** Builds dist where it is missing or older than a source: a few seconds, once. */
-function build(): void {
-  if (built) return;
-  const sources = Math.max(
-    ...["src", "shaders"].map((folder) => newest(join(root, folder))),
-  );
-  if (!existsSync(main) || statSync(main).mtimeMs < sources) {
-    const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
-    const { status, stdout } = spawnSync(
-      process.execPath,
-      [tsc, "-p", "tsconfig.build.json"],
-      { cwd: root, encoding: "utf8" },
-    );
-    if (status !== 0) throw new Error(`the build failed:\n${stdout}`);
-  }
-  built = true;
 }
 
 /** Runs a script, the text of an ES module, that finds the built command's modules in the folder `dist`. */
