@@ -53,8 +53,8 @@ export function gently<T>(
 
 /**
  * Sleeps until most of the work that began at `since` and is expected to take `milliseconds` has passed. Call it before
- * asking for one of the GPU's promises: while one is pending, Dawn's Node bindings poll without pause, which steals up to a
- * third of a software adapter's time. Hardware does not mind, and is not slept through.
+ * asking for one of the GPU's promises: what is slept through is not polled at all. Hardware does not mind, and is not slept
+ * through.
  *
  * @param since a time of `performance.now()`
  */

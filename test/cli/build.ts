@@ -24,7 +24,7 @@ function newest(folder: string): number {
 let built = false;
 
 /** Builds dist where it is missing or older than a source: a few seconds, once. */
-export function build(): void {
+export default function build(): void {
   if (built) return;
   const sources = Math.max(
     ...["src", "shaders"].map((folder) => newest(join(root, folder))),
@@ -40,5 +40,3 @@ export function build(): void {
   }
   built = true;
 }
-
-export default build;

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll } from "vitest";
 import { packageRoot } from "../../src/data/node-root.js";
-import { build, main } from "./build.js";
+import build, { main } from "./build.js";
 
 const root = packageRoot();
 

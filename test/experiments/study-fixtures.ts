@@ -1,11 +1,10 @@
 /** Sweep folders with known answers: the hits of every class are prescribed, the files are written by the real writers. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"; // prettier-ignore
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll } from "vitest";
 import { encodeSafetensors } from "../../src/engine/safetensors.js";
 import { evaluateLogits } from "../../src/experiments/metrics.js";
 import { type Arm, perClassCsv } from "../../src/experiments/tables.js";
+import { temporaryFolder } from "../cli/command.js";
 import { CIFAR10 } from "./sweep-folder.js";
 
 export interface Condition {
@@ -32,10 +31,7 @@ export interface StudyFixture {
 
 /** Writes studies into folders of their own under `root`, which is gone after the file's tests. */
 export function studyFolders() {
-  const root = mkdtempSync(join(tmpdir(), "tarnish-study-"));
-  afterAll(() => {
-    rmSync(root, { recursive: true, force: true });
-  });
+  const root = temporaryFolder();
   let counter = 0;
   return {
     root,
