@@ -17,7 +17,7 @@ import { Graph } from "./graph.js";
 import { checkLogits, type Model, Network } from "./network.js";
 import { accumulate } from "./ops/accumulate.js";
 import { checkGradients, updateScale } from "./ops/loss-scaling.js";
-import { batchMean, crossEntropy } from "./ops/loss.js";
+import { crossEntropy } from "./ops/loss.js";
 import { evaluate, recordLoss } from "./ops/record.js";
 import { sgd } from "./ops/sgd.js";
 import type { ParameterStore } from "./parameters.js";
@@ -93,18 +93,19 @@ export function traceTraining(
     samples,
     options,
   );
-  const losses = graph.apply(crossEntropy, [logits, labels], {
-    labelSmoothing: options.labelSmoothing ?? 0,
-  });
-  const loss = graph.apply(batchMean, [losses, step], {});
   fuseForward(graph, [logits]);
+  const forward = new Set(graph.nodes);
+  const [losses, dlogits] = graph.add(
+    crossEntropy,
+    [logits, labels, lossScaling(graph), step],
+    { labelSmoothing: options.labelSmoothing ?? 0 },
+  );
   graph.add(
     recordLoss,
-    [loss, step, resource(graph, "losses", lossRingSize)],
+    [losses!, step, resource(graph, "losses", lossRingSize)],
     {},
   );
-  const forward = new Set(graph.nodes);
-  const { parameters } = differentiate(graph, loss, lossScaling(graph));
+  const { parameters } = differentiate(graph, logits, dlogits!);
   for (const { name, role } of store.specs) {
     if (role === "parameter" && !parameters.has(name)) {
       throw new ShapeError(

@@ -3,20 +3,20 @@ import { elementwiseGrid } from "../../../shaders/common.js";
 import * as shaders from "../../../shaders/evaluate.wgsl.js";
 import { recordLoss as recordLossShader } from "../../../shaders/record-loss.wgsl.js";
 import type { OpDefinition } from "../graph.js";
-import { pad4, type Tensor } from "../tensor.js";
+import { elementsOf, pad4, type Tensor } from "../tensor.js";
 import { bind } from "./elementwise.js";
 
-/** Inputs: loss (one word), step uniform, the ring of losses. */
+/** Inputs: the samples' losses, step uniform, the ring of losses. */
 export const recordLoss: OpDefinition<object> = {
   name: "recordLoss",
   infer: () => [],
   lower({ inputs }, { emit }) {
-    const [loss, step, ring] = inputs as [Tensor, Tensor, Tensor];
+    const [losses, step, ring] = inputs as [Tensor, Tensor, Tensor];
     emit({
       label: "record loss",
-      wgsl: recordLossShader,
+      wgsl: recordLossShader(elementsOf(losses)),
       bindings: [
-        { tensor: loss, access: "read" },
+        { tensor: losses, access: "read" },
         { tensor: step, access: "uniform" },
         { tensor: ring, access: "write" },
       ],

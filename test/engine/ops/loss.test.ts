@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { ShapeError } from "../../../src/engine/errors.js";
-import { batchMean, crossEntropy } from "../../../src/engine/ops/loss.js";
+import { crossEntropy } from "../../../src/engine/ops/loss.js";
 import { encodeStep } from "../../../src/engine/step.js";
 import { softmaxCrossEntropy } from "../../reference/softmax-cross-entropy.js";
-import { map, ref, type Ref, type Sum } from "../../reference/tensor.js";
+import { map, ref, type Sum } from "../../reference/tensor.js";
 import { factor, random, runGraph, wordsInput } from "../harness.js";
 
 /**
@@ -20,19 +20,14 @@ const allowing = (sum: Sum, terms: number): Sum => ({
 /** exp of −160 is 0 in f32. Over the terms and eps of any row here, this allows an error of 2^-126, the least normal. */
 const underflow = 2 ** -102;
 
-/** Gradient rows times the upstream gradient of each row. */
-function scaled(gradient: Sum, upstream: (row: number) => number): Sum {
-  const classes = gradient.value.shape[1]!;
-  const times = (values: Ref, f: (v: number) => number) =>
-    map(values, (v, i) => v * f(upstream(Math.floor(i / classes))));
-  return {
-    value: times(gradient.value, (v) => v),
-    magnitude: map(times(gradient.magnitude, Math.abs), (v) => v + underflow),
-    terms: gradient.terms + transcendental,
-  };
-}
+/** The gradient times the upstream gradient. */
+const scaled = (gradient: Sum, upstream: number): Sum => ({
+  value: map(gradient.value, (v) => v * upstream),
+  magnitude: map(gradient.magnitude, (v) => v * Math.abs(upstream) + underflow),
+  terms: gradient.terms + transcendental,
+});
 
-/** The step uniform of a batch of so many samples. */
+/** The step uniform of a batch of so many samples in all. */
 const stepOf = (samples: number) =>
   wordsInput(
     encodeStep({
@@ -48,16 +43,17 @@ const stepOf = (samples: number) =>
     }),
   );
 
-describe("crossEntropy and batchMean", () => {
+describe("crossEntropy", () => {
   it.each([
-    { samples: 5, classes: 7, labelSmoothing: 0, scale: 3 },
-    { samples: 5, classes: 7, labelSmoothing: 0.1, scale: 80 },
-    { samples: 130, classes: 100, labelSmoothing: 0.1, scale: 5 },
-    { samples: 1, classes: 100, labelSmoothing: 0, scale: 80 },
-    { samples: 3, classes: 1, labelSmoothing: 0.1, scale: 80 },
+    { samples: 5, batch: 5, classes: 7, labelSmoothing: 0, scale: 3 },
+    { samples: 5, batch: 5, classes: 7, labelSmoothing: 0.1, scale: 80 },
+    { samples: 130, batch: 130, classes: 100, labelSmoothing: 0.1, scale: 5 },
+    { samples: 1, batch: 1, classes: 100, labelSmoothing: 0, scale: 80 },
+    { samples: 3, batch: 3, classes: 1, labelSmoothing: 0.1, scale: 80 },
+    { samples: 5, batch: 12, classes: 7, labelSmoothing: 0, scale: 3 },
   ])(
-    "$samples samples, $classes classes, smoothing $labelSmoothing, logits to ±$scale",
-    async ({ samples, classes, labelSmoothing, scale }) => {
+    "$samples samples of a batch of $batch, $classes classes, smoothing $labelSmoothing, logits to ±$scale",
+    async ({ samples, classes, labelSmoothing, scale, batch }) => {
       const logits = map(random([samples, 1, 1, classes], 1), (v) =>
         Math.fround(scale * v),
       );
@@ -65,61 +61,27 @@ describe("crossEntropy and batchMean", () => {
         { length: samples },
         (_, i) => (i * 37) % classes,
       );
-      const rows = ref([samples, classes], logits.data);
-      const inputs = [
-        { values: logits, layout: "nhwc" as const, gradient: true },
-        wordsInput(labels),
-        stepOf(samples),
-      ];
-
       const upstream = Math.fround(-0.7);
       const run = await runGraph(
-        inputs,
-        (graph, [x, y, step]) => {
-          const losses = graph.apply(crossEntropy, [x!, y!], {
-            labelSmoothing,
-          });
-          return [graph.apply(batchMean, [losses, step!], {}), losses];
-        },
-        { upstream: ref([1], [upstream]) },
-      );
-      const expected = softmaxCrossEntropy(rows, labels, { labelSmoothing });
-      const { loss } = expected;
-      expect(
-        factor(run.outputs[1], allowing(loss, transcendental)),
-      ).toBeLessThan(1);
-      const sum = loss.magnitude.data.reduce((a, b) => a + b, 0);
-      const total: Sum = {
-        value: ref([1], [expected.mean]),
-        magnitude: ref([1], [sum / samples]),
-        terms: classes + samples + transcendental,
-      };
-      expect(factor(run.outputs[0], total)).toBeLessThan(1);
-      expect(
-        factor(
-          run.gradients[0],
-          scaled(expected.gradient, () => upstream),
-        ),
-      ).toBeLessThan(1);
-
-      const each = random([samples], 2);
-      const apart = await runGraph(
-        inputs,
-        (graph, [x, y]) => [
-          graph.apply(crossEntropy, [x!, y!], { labelSmoothing }),
+        [
+          { values: logits, layout: "nhwc" },
+          wordsInput(labels),
+          { values: ref([4], [upstream, 5, 6, 7]), layout: "words" },
+          stepOf(batch),
         ],
-        { upstream: each },
+        (graph, inputs) => graph.add(crossEntropy, inputs, { labelSmoothing }),
       );
-      const { gradient } = softmaxCrossEntropy(rows, labels, {
-        labelSmoothing,
-        divisor: 1,
-      });
+      const { loss, gradient } = softmaxCrossEntropy(
+        ref([samples, classes], logits.data),
+        labels,
+        { labelSmoothing, divisor: batch },
+      );
       expect(
-        factor(
-          apart.gradients[0],
-          scaled(gradient, (row) => each.data[row]!),
-        ),
+        factor(run.outputs[0], allowing(loss, transcendental)),
       ).toBeLessThan(1);
+      expect(factor(run.outputs[1], scaled(gradient, upstream))).toBeLessThan(
+        1,
+      );
     },
   );
 
@@ -130,23 +92,17 @@ describe("crossEntropy and batchMean", () => {
     );
     const run = await runGraph(
       [
-        { values: logits, layout: "nhwc", gradient: true },
+        { values: logits, layout: "nhwc" },
         wordsInput([0, 1, 1, 2]),
+        { values: ref([1], [1]), layout: "words" },
         stepOf(4),
       ],
-      (graph, [x, y, step]) => {
-        const losses = graph.apply(crossEntropy, [x!, y!], {
-          labelSmoothing: 0,
-        });
-        return [graph.apply(batchMean, [losses, step!], {}), losses];
-      },
-      { upstream: ref([1], [1]) },
+      (graph, inputs) => graph.add(crossEntropy, inputs, { labelSmoothing: 0 }),
     );
     // WGSL leaves open whether NaN or Inf comes out of exp(NaN): SwiftShader gives Inf, lavapipe NaN.
     const finite = (values: Float64Array) => [...values].map(Number.isFinite);
-    expect(finite(run.outputs[0]!.data)).toEqual([false]);
-    expect(finite(run.outputs[1]!.data)).toEqual([false, true, false, false]);
-    const rows = finite(run.gradients[0]!.data);
+    expect(finite(run.outputs[0]!.data)).toEqual([false, true, false, false]);
+    const rows = finite(run.outputs[1]!.data);
     const wholeRows = [0, 3, 6, 9].map((at) =>
       rows.slice(at, at + 3).every(Boolean),
     );
@@ -175,10 +131,11 @@ describe("crossEntropy and batchMean", () => {
           [
             { values: ref(shape), layout: "nhwc" },
             wordsInput(new Uint32Array(labels)),
+            { values: ref([1]), layout: "words" },
+            stepOf(2),
           ],
-          (graph, tensors) => [
-            graph.apply(crossEntropy, tensors, { labelSmoothing }),
-          ],
+          (graph, inputs) =>
+            graph.add(crossEntropy, inputs, { labelSmoothing }),
         );
       await expect(building()).rejects.toThrow(ShapeError);
       await expect(building()).rejects.toThrow(message);

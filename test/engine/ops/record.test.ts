@@ -3,51 +3,65 @@ import { evaluate, recordLoss } from "../../../src/engine/ops/record.js";
 import { encodeStep } from "../../../src/engine/step.js";
 import { evaluate as referenceEvaluate } from "../../reference/evaluate.js";
 import { map, ref, type Ref } from "../../reference/tensor.js";
-import { Compiled, random, wordsInput } from "../harness.js";
+import { Compiled, factor, random, wordsInput } from "../harness.js";
 
 const f32 = (values: ArrayLike<number>) => Float32Array.from(values);
 const bits = (values: ArrayLike<number>) => new Uint32Array(f32(values).buffer);
 
 describe("recordLoss", () => {
-  it("puts each step's loss into its slot and touches no other", async () => {
-    const ring = random([7], 1);
-    const step = (logSlot: number) =>
-      encodeStep({
-        seed: 0,
-        step: 1,
-        epoch: 1,
-        offset: 5,
-        samples: 1,
-        continues: false,
-        logSlot,
-        learningRate: 0.1,
-        firstStep: false,
-      });
-    const compiled = await Compiled.make(
-      [
-        { values: ref([1]), layout: "words" },
-        wordsInput(step(0)),
-        { values: ring, layout: "words" },
-      ],
-      (graph, inputs) => {
-        graph.add(recordLoss, inputs, {});
-        return [];
-      },
-    );
-    for (const [slot, loss] of [
-      [3, 2.5],
-      [0, -1],
-      [6, 0.125],
-    ] as const) {
-      compiled.write(0, f32([loss]));
-      compiled.write(1, step(slot));
-      await compiled.run();
-      ring.data[slot] = loss;
-    }
-    const after = await compiled.read(compiled.inputs[2]!);
-    expect(after.data).toEqual(ring.data);
-    compiled.destroy();
-  });
+  it.each([1, 3, 130])(
+    "puts the mean of %i losses into each step's slot and touches no other; a further micro-batch adds its share",
+    async (samples) => {
+      const ring = random([7], 1);
+      const batch = samples + 2;
+      const step = (logSlot: number, continues: boolean) =>
+        encodeStep({
+          seed: 0,
+          step: 1,
+          epoch: 1,
+          offset: 5,
+          samples: batch,
+          continues,
+          logSlot,
+          learningRate: 0.1,
+          firstStep: false,
+        });
+      const compiled = await Compiled.make(
+        [
+          { values: ref([samples]), layout: "words" },
+          wordsInput(step(0, false)),
+          { values: ring, layout: "words" },
+        ],
+        (graph, inputs) => {
+          graph.add(recordLoss, inputs, {});
+          return [];
+        },
+      );
+      const magnitude = map(ring, Math.abs);
+      for (const [slot, continues] of [
+        [3, false],
+        [0, false],
+        [6, false],
+        [0, true],
+      ] as const) {
+        const losses = random([samples], 10 + slot);
+        compiled.write(0, f32(losses.data));
+        compiled.write(1, step(slot, continues));
+        await compiled.run();
+        const sum = (f: (v: number) => number) =>
+          losses.data.reduce((total, v) => total + f(v), 0) / batch;
+        const before = continues ? ring.data[slot]! : 0;
+        ring.data[slot] = before + sum((v) => v);
+        magnitude.data[slot] = Math.abs(before) + sum(Math.abs);
+      }
+      const after = await compiled.read(compiled.inputs[2]!);
+      const terms = 2 * samples + 2;
+      expect(factor(after, { value: ring, magnitude, terms })).toBeLessThan(1);
+      for (const untouched of [1, 2, 4, 5])
+        expect(after.data[untouched]).toBe(ring.data[untouched]);
+      compiled.destroy();
+    },
+  );
 });
 
 /** Rows of logits without the damaged ones, with their labels. */
