@@ -7,7 +7,6 @@ import type { Device } from "../engine/device.js";
 import type { Evaluation } from "../engine/evaluation.js";
 import type { ImageSource } from "../engine/image-source.js";
 import type { Session } from "../engine/session.js";
-import { Pace } from "../engine/wait.js";
 import type { EpochResult, Position, Timing } from "./checkpoint.js";
 import { memorisation } from "./memorisation.js";
 import { type Evaluation as Metrics, evaluateLogits } from "./metrics.js";
@@ -70,7 +69,6 @@ export class TrainingLoop {
   #chunkSteps = 1;
   #pending: Chunk | undefined;
   #lastSettled = 0;
-  readonly #pace = new Pace();
 
   /** The last checkpoint: where, and when. */
   #kept: { step: number; epochsDone: number; time: number };
@@ -184,13 +182,7 @@ export class TrainingLoop {
     const steps = chunk.to - chunk.from + 1;
     // The first two chunks compile shaders (software adapters do so at the first run).
     const warm = chunk.from > this.#before + 2;
-    const losses = await this.#pace.through(
-      this.parts.device,
-      this.#lastSettled,
-      steps,
-      () => chunk.losses.read(),
-      warm,
-    );
+    const losses = await chunk.losses.read();
     const now = performance.now();
     const elapsed = now - this.#lastSettled;
     this.#lastSettled = now;
@@ -201,7 +193,7 @@ export class TrainingLoop {
       this.#timing.warmImages += chunk.images;
       this.#chunkSteps = Math.max(
         1,
-        Math.min(64, Math.round(500 / this.#pace.each), this.#chunkSteps * 2),
+        Math.min(64, Math.round((500 * steps) / elapsed), this.#chunkSteps * 2),
       );
     }
     this.#report(chunk, losses, (chunk.images / elapsed) * 1000);

@@ -2,7 +2,6 @@
 import type { Device } from "../../engine/device.js";
 import type { Precision } from "../../engine/precision.js";
 import { Profiler, type Profile } from "../../engine/profiler.js";
-import { sleepThrough } from "../../engine/wait.js";
 import { BenchGraphs } from "./bench-graph.js";
 import { type ConvPass, convWork } from "./conv.js";
 import { ModelWork } from "./models.js";
@@ -169,7 +168,7 @@ async function trainings(
         planBytes: work.planBytes,
         loss: await work.loss(),
         ...(options.profile && {
-          profile: await profileOf(device, work, ms),
+          profile: await profileOf(device, work),
         }),
       });
     }
@@ -182,17 +181,13 @@ async function trainings(
 /** Steps of a profile. */
 const profileSteps = 8;
 
-/** @param ms of a step */
 async function profileOf(
   device: Device,
   work: ModelWork,
-  ms: number,
 ): Promise<Profile | undefined> {
   const profiler = (device.profiler = new Profiler(device));
   try {
-    const start = performance.now();
     for (let step = 0; step < profileSteps; step++) await work.run();
-    await sleepThrough(device, start, profileSteps * ms);
     return await profiler.report();
   } finally {
     device.profiler = undefined;

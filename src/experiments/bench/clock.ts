@@ -4,7 +4,6 @@
  * follows on a spin of arithmetic without a gap, and counts only if the end of the spin ran at full speed.
  */
 import type { Device } from "../../engine/device.js";
-import { sleepThrough } from "../../engine/wait.js";
 
 /** Something that can be submitted again and again. */
 export interface Work {
@@ -13,12 +12,8 @@ export interface Work {
 }
 
 export interface Clock {
-  /**
-   * Submits the work `runs` times and waits for all of it: milliseconds of one run.
-   *
-   * @param expected milliseconds of one run, if known: a software adapter is left alone for as long
-   */
-  time(work: Work, runs: number, expected?: number): Promise<number>;
+  /** Submits the work `runs` times and waits for all of it: milliseconds of one run. */
+  time(work: Work, runs: number): Promise<number>;
   destroy(): void;
 }
 
@@ -47,10 +42,9 @@ export async function chooseClock(
 class HostClock implements Clock {
   constructor(private readonly device: Device) {}
 
-  async time(work: Work, runs: number, expected = 0): Promise<number> {
+  async time(work: Work, runs: number): Promise<number> {
     const start = performance.now();
     await repeat(work, runs);
-    await sleepThrough(this.device, start, runs * expected);
     await this.device.idle();
     return (performance.now() - start) / runs;
   }
@@ -98,9 +92,9 @@ class WarmClock implements Clock {
     private readonly spinner: Spinner,
   ) {}
 
-  async time(work: Work, runs: number, expected?: number): Promise<number> {
+  async time(work: Work, runs: number): Promise<number> {
     await this.spinner.spin();
-    return this.clock.time(work, runs, expected);
+    return this.clock.time(work, runs);
   }
 
   destroy(): void {
@@ -143,9 +137,7 @@ class GpuClock implements Clock {
   /** Milliseconds on the device of each of at most two submissions, one straight after the other. */
   async stamped(
     submissions: readonly (() => Promise<void>)[],
-    expected = 0,
   ): Promise<number[]> {
-    const start = performance.now();
     this.#stamp(0);
     for (const [i, submit] of submissions.entries()) {
       await submit();
@@ -156,16 +148,14 @@ class GpuClock implements Clock {
     encoder.resolveQuerySet(this.#set, 0, count, this.#resolved, 0);
     this.device.gpu.queue.submit([encoder.finish()]);
     const stamps = this.device.stage(this.#resolved);
-    await sleepThrough(this.device, start, expected);
     const times = new BigUint64Array(await stamps.read());
     return submissions.map((_, i) => Number(times[i + 1]! - times[i]!) / 1e6);
   }
 
-  async time(work: Work, runs: number, expected = 0): Promise<number> {
+  async time(work: Work, runs: number): Promise<number> {
     const all = () => repeat(work, runs);
     const { spinner } = this;
-    if (!spinner)
-      return (await this.stamped([all], runs * expected))[0]! / runs;
+    if (!spinner) return (await this.stamped([all]))[0]! / runs;
     let last = 0;
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
       await spinner.spin();

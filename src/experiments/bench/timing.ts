@@ -36,23 +36,17 @@ export async function timeInTurn(
   const clock = await chooseClock(device, spin);
   const perRound = (1000 * seconds) / rounds;
   try {
-    const counts: { runs: number; expected: number }[] = [];
+    const counts: number[] = [];
     for (const work of works) {
       const first = await clock.time(work, 1);
       const few = Math.ceil(Math.min(20, perRound / first / 2));
-      const expected = await clock.time(work, few, first);
-      const runs = Math.round(perRound / expected);
-      counts.push({
-        expected,
-        runs: Math.max(1, Math.min(maxQueued, runs)),
-      });
+      const runs = Math.round(perRound / (await clock.time(work, few)));
+      counts.push(Math.max(1, Math.min(maxQueued, runs)));
     }
     const times = works.map((): number[] => []);
     for (let round = 0; round < rounds; round++)
-      for (const [i, work] of works.entries()) {
-        const { runs, expected } = counts[i]!;
-        times[i]!.push(await clock.time(work, runs, expected));
-      }
+      for (const [i, work] of works.entries())
+        times[i]!.push(await clock.time(work, counts[i]!));
     return times.map((all) => ({ ms: median(all), rounds: all }));
   } finally {
     clock.destroy();
