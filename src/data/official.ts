@@ -8,6 +8,8 @@ export interface OfficialArchive {
   readonly folder: string;
   /** MD5 of the archive, as published beside it. */
   readonly md5: string;
+  /** MD5 of the archive's binary files, where they are known. */
+  readonly files: Readonly<Record<string, string>>;
 }
 
 export type OfficialArchives = Readonly<Record<CifarLayout, OfficialArchive>>;
@@ -21,12 +23,21 @@ export const officialArchives: OfficialArchives = {
     folder: "cifar-10-batches-bin",
     archive: "cifar-10-binary.tar.gz",
     md5: "c32a1d4ab5d03f1284b67883e8d87530",
+    files: {
+      "data_batch_1.bin": "5dd7e06a14cb22eb9f671a540d1b7c25",
+      "data_batch_2.bin": "5ea93a67294ea407fff1d09f752e9692",
+      "data_batch_3.bin": "942cd6a4bcdd0dd3c604fbe906cb4421",
+      "data_batch_4.bin": "ae636b3ba5c66a11e91e8cb52e771fcb",
+      "data_batch_5.bin": "53f37980c15c3d472c316c40844f3f0d",
+      "test_batch.bin": "803d5f7f4d78ea53de84dbe85f74fb6d",
+    },
   },
   cifar100: {
     title: "CIFAR-100",
     folder: "cifar-100-binary",
     archive: "cifar-100-binary.tar.gz",
     md5: "03b5dce01913d631647c71ecec9e9cb8",
+    files: {},
   },
 };
 

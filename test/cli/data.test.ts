@@ -1,6 +1,12 @@
 /** `tarnish data`, and data options of the commands that need no GPU. */
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { readNpy } from "../../src/data/npy.js";
@@ -96,6 +102,29 @@ describe("tarnish data fetch and verify", () => {
     expect(stderr).toContain(
       `its MD5 is ${md5}, not c32a1d4ab5d03f1284b67883e8d87530`,
     );
+  });
+
+  it("verify tells files of an unpacked folder that are others or missing", async () => {
+    const files = new Map(
+      [1, 2, 3, 4, 5].map((k) => [`data_batch_${k}.bin`, new Uint8Array(3073)]),
+    );
+    await writeFiles(at("other/cifar-10-batches-bin"), files);
+    const md5 = createHash("md5").update(new Uint8Array(3073)).digest("hex");
+    const { code, stdout } = run("data verify cifar10 --dir other --json");
+    expect(code).toBe(1);
+    const path = at("other/cifar-10-batches-bin");
+    expect(lastLine(stdout)).toEqual({
+      data: "cifar10",
+      path,
+      file: join(path, "data_batch_1.bin"),
+      md5,
+      expected: "5dd7e06a14cb22eb9f671a540d1b7c25",
+      ok: false,
+    });
+    rmSync(join(path, "data_batch_1.bin"));
+    const without = run("data verify cifar10 --dir other");
+    expect(without.code).toBe(1);
+    expect(without.stderr).toContain("data_batch_1.bin: is missing");
   });
 
   it("verify reads every image", async () => {

@@ -1,5 +1,6 @@
 /** `tarnish data`: fetches and verifies the official data sets, and shows what a data set is. */
-import { resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import { md5Of } from "../../data/node-download.js";
 import {
@@ -7,7 +8,11 @@ import {
   findOfficial,
   obtainOfficial,
 } from "../../data/node-official.js";
-import { isOfficial, officialArchives } from "../../data/official.js";
+import {
+  isOfficial,
+  type OfficialArchive,
+  officialArchives,
+} from "../../data/official.js";
 import type { Dataset } from "../../data/types.js";
 import { UserError } from "../../errors.js";
 import { type DataSettings, defaultData } from "../../experiments/settings.js";
@@ -119,20 +124,22 @@ async function runVerify(data: string, options: FetchOptions): Promise<void> {
       `data verify ${data}: is not in ${places.join(" nor in ")}; 'tarnish data fetch ${data}' downloads it`,
     );
   }
-  let md5: string | undefined;
-  if (isOfficial(data) && path!.endsWith(".tar.gz")) {
-    const expected = officialArchives[data].md5;
-    md5 = await md5Of(path!);
-    if (md5 !== expected) {
-      output.warn(
-        `${path!}: its MD5 is ${md5}, not ${expected}: it is damaged, or not the official archive`,
-      );
-      output.result({ data, path, md5, expected, ok: false });
-      process.exitCode = 1;
-      return;
-    }
-    output.print(`${path!}: MD5 ${md5}, as published`);
+  const published = isOfficial(data)
+    ? publishedDigests(officialArchives[data], path!)
+    : [];
+  for (const [file, expected] of published) {
+    const md5 = existsSync(file) ? await md5Of(file) : undefined;
+    if (md5 === expected) continue;
+    output.warn(
+      md5 === undefined
+        ? `${file}: is missing`
+        : `${file}: its MD5 is ${md5}, not ${expected}: it is damaged, or not the official one`,
+    );
+    output.result({ data, path, file, md5: md5 ?? null, expected, ok: false });
+    process.exitCode = 1;
+    return;
   }
+  if (published.length > 0) output.print(`${path!}: MD5 as published`);
   const { train, test, classNames } = await loadData(
     { ...defaultData, data: path! },
     options,
@@ -144,12 +151,24 @@ async function runVerify(data: string, options: FetchOptions): Promise<void> {
   output.result({
     data,
     path,
-    ...(md5 !== undefined && { md5 }),
+    md5: Object.fromEntries(published),
     train: train.count,
     test: test.count,
     classes: classNames.length,
     ok: true,
   });
+}
+
+/** Paths of an official data set, of its archive or unpacked folder, with their published MD5 as far as it is known. */
+function publishedDigests(
+  { md5, files }: OfficialArchive,
+  path: string,
+): [path: string, md5: string][] {
+  if (path.endsWith(".tar.gz")) return [[path, md5]];
+  return Object.entries(files).map(([name, digest]) => [
+    join(path, name),
+    digest,
+  ]);
 }
 
 async function runShow(data: string, options: ShowOptions): Promise<void> {
