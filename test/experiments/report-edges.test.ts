@@ -3,11 +3,13 @@ import { join } from "node:path";
 import { parseHTML } from "linkedom";
 import { describe, expect, it } from "vitest";
 import { UserError } from "../../src/errors.js";
+import { rebuildTables } from "../../src/experiments/node-tables.js";
 import { parseCsv } from "../../src/experiments/csv.js";
 import { readStudy } from "../../src/experiments/report/node-read.js";
 import { writeReport } from "../../src/experiments/report/node-write.js";
 import { renderReport } from "../../src/experiments/report/page.js";
 import { find, percent, report, root, sweep } from "./report-helpers.js";
+import { type StudyFixture, studyFolders } from "./study-fixtures.js";
 
 const text = (document: Document, selector: string) =>
   document.querySelector(selector)?.textContent ?? "";
@@ -156,6 +158,39 @@ describe("a sweep under both budgets", () => {
     expect(file("accuracy.svg")).toContain('stroke-dasharray="5 4"');
     expect(new Set(table("accuracy").map((row) => row.text("arm")))).toEqual(new Set(["baseline", "noise", "reduction", "reduction-steps"])); // prettier-ignore
     expect(text(document, "#accuracy-table")).toContain("80\u00a0% removed, as many steps"); // prettier-ignore
+  });
+});
+
+describe("what runs cannot tell", () => {
+  const { study } = studyFolders();
+  const answerOf = async (models: string[], tpr: StudyFixture["tpr"]) => {
+    const dir = study({ models, levels: [0.2, 0.4], seeds: [0], perClass: 30, tpr }); // prettier-ignore
+    await rebuildTables(dir);
+    const { document } = parseHTML(renderReport(await readStudy(dir)));
+    return text(document, ".answer");
+  };
+
+  it("is no answer while a network is at chance", async () => {
+    expect(await answerOf(["lenet"], ({ arm }) => (arm === "noise" ? 0.05 : 0.1))).toMatch(/^Even on the clean data lenet does not recognise more than chance/); // prettier-ignore
+    // Of two models the one that has learnt speaks.
+    const some = await answerOf(
+      ["lenet", "shallow"],
+      ({ model, arm, level }) =>
+        model === "lenet"
+          ? 0.1
+          : arm === "noise"
+            ? 0.9 - level
+            : 0.9 - 2 * level,
+    );
+    expect(some).toMatch(/wrong labels cost shallow as much as losing 10/);
+  });
+
+  it("is no answer while the interval leaves everything open", async () => {
+    // What is hit moves with the level, so that 300 images say little about so small a difference.
+    expect(await answerOf(["lenet"], ({ level }) => 0.5 - 0.1 * level)).toBe(
+      "These runs cannot tell what 18\u00a0% wrong labels cost lenet: it may be nothing, and it may be more than losing 40\u00a0% of the data.",
+    );
+    expect(await answerOf(["lenet", "shallow"], ({ level }) => 0.5 - 0.1 * level)).toMatch(/^These runs cannot tell what 18\u00a0% wrong labels cost: for every model/); // prettier-ignore
   });
 });
 

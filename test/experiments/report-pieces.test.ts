@@ -32,7 +32,8 @@ describe("words of the exchange rate", () => {
   it("quote the effective rate, and never a number that was not found", () => {
     expect(exchangeSentence(row, "shallow")).toBe("9\u00a0% wrong labels cost shallow as much as losing 27\u00a0% of the data."); // prettier-ignore
     expect(exchangeSentence(above, "shallow")).toBe("9\u00a0% wrong labels cost shallow more than losing 40\u00a0% of the data, the most that was tried."); // prettier-ignore
-    expect(exchangeSentence(below, "shallow")).toContain("cost shallow nothing that shows"); // prettier-ignore
+    for (const none of [below, { ...below, censored: null }])
+      expect(exchangeSentence(none, "shallow")).toContain("cost shallow nothing that shows"); // prettier-ignore
     expect([row, above, below].map(equivalentText)).toEqual(["27\u00a0%", "more than 40\u00a0%", "nothing"]); // prettier-ignore
   });
 

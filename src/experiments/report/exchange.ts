@@ -33,7 +33,7 @@ export function exchangeSeries(
 /** "27 %", "more than 30 %", "nothing". */
 export function equivalentText(row: ExchangeRow): string {
   if (row.censored === "above") return `more than ${rounded(row.largestReduction)}`; // prettier-ignore
-  if (row.censored === "below" || row.equivalentReduction === null) return "nothing"; // prettier-ignore
+  if (!row.equivalentReduction) return "nothing";
   return rounded(row.equivalentReduction);
 }
 
@@ -44,6 +44,11 @@ export function intervalText(row: ExchangeRow): string | null {
   const low = row.ciLow ?? row.largestReduction;
   if (row.ciHigh === null) return low >= row.largestReduction ? `beyond ${rounded(row.largestReduction)}` : `${rounded(low)} to more than ${rounded(row.largestReduction)}`; // prettier-ignore
   return `${rounded(low)} to ${rounded(row.ciHigh)}`;
+}
+
+/** Whether the interval leaves everything open: from nothing to more than was tried. */
+export function isOpen(row: ExchangeRow): boolean {
+  return row.interval !== null && row.ciLow === 0 && row.ciHigh === null;
 }
 
 /** What a reduced run holds constant, in words. */
@@ -62,11 +67,13 @@ export function quotedRow(rows: readonly ExchangeRow[]): ExchangeRow {
 /** The sentence of one row, plain text. */
 export function exchangeSentence(row: ExchangeRow, model: string): string {
   const labels = `${rounded(row.effectiveRate)} wrong labels`;
-  if (row.censored === "below")
-    return `${labels} cost ${model} nothing that shows: its accuracy stayed at that of the clean run or above.`;
+  if (isOpen(row))
+    return `These runs cannot tell what ${labels} cost ${model}: it may be nothing, and it may be more than losing ${rounded(row.largestReduction)} of the data.`;
   if (row.censored === "above")
     return `${labels} cost ${model} more than losing ${rounded(row.largestReduction)} of the data, the most that was tried.`;
-  return `${labels} cost ${model} as much as losing ${rounded(row.equivalentReduction ?? 0)} of the data.`;
+  if (!row.equivalentReduction)
+    return `${labels} cost ${model} nothing that shows: its accuracy stayed at that of the clean run or above.`;
+  return `${labels} cost ${model} as much as losing ${rounded(row.equivalentReduction)} of the data.`;
 }
 
 const WIDTH = 640;

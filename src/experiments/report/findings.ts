@@ -1,8 +1,8 @@
 /** The summary: the exchange rate first, then what else the numbers say, in sentences (plain text, not HTML). */
 import type { ExchangeRow } from "../measures.js";
-import { conditions, conditionText, mean, type ModelRuns, runsAt, testImages } from "./aggregate.js"; // prettier-ignore
+import { conditions, conditionText, estimate, mean, type ModelRuns, runsAt, testImages } from "./aggregate.js"; // prettier-ignore
 import { tally } from "./claims.js";
-import { BUDGET_TEXT, equivalentText, exchangeSentence, type ExchangeSeries, intervalText, quotedRow } from "./exchange.js"; // prettier-ignore
+import { BUDGET_TEXT, equivalentText, exchangeSentence, type ExchangeSeries, intervalText, isOpen, quotedRow } from "./exchange.js"; // prettier-ignore
 import { fixed, levelText, percent, rounded } from "./html.js";
 import { rankedClasses } from "./sensitivity.js";
 import type { RunData, StudyData } from "./study.js";
@@ -10,26 +10,45 @@ import type { RunData, StudyData } from "./study.js";
 const top1 = (group: ModelRuns, arm: "noise" | "reduction", level: number) =>
   mean(runsAt(group, arm, level).map(({ row }) => row.top1Last));
 
+/** Whether a model's clean runs recognise more than chance would, at 95 %. */
+function hasLearnt(group: ModelRuns): boolean {
+  const clean = runsAt(group, "baseline", 0).map(({ row }) => row.top1Last);
+  const known = estimate(clean, testImages(group));
+  return known === null || known.low > 1 / group.classes.length;
+}
+
 /** The answer in one sentence; null where nothing can be compared. */
-export function answer(series: readonly ExchangeSeries[]): string | null {
+export function answer(all: readonly ExchangeSeries[]): string | null {
+  if (all.length === 0) return null;
+  const series = all.filter(({ group }) => hasLearnt(group));
   const [first] = series;
-  if (!first) return null;
+  if (!first) {
+    const models = new Set(all.map(({ group }) => group.model));
+    return `Even on the clean data ${[...models].join(", ")} ${models.size === 1 ? "does" : "do"} not recognise more than chance would: longer training, or more images, must come before an answer.`;
+  }
   const { noiseLevel } = quotedRow(first.rows);
-  const sameBudget = series.filter(({ budget }) => budget === first.budget);
-  const quoted = sameBudget.flatMap(({ group, rows }) => {
+  const quoted = series.flatMap(({ group, budget, rows }) => {
     const row = rows.find((one) => one.noiseLevel === noiseLevel);
-    return row ? [{ model: group.model, row }] : [];
+    return row && budget === first.budget ? [{ model: group.model, row }] : [];
   });
   if (quoted.length === 1) return exchangeSentence(quoted[0]!.row, quoted[0]!.model); // prettier-ignore
+  const rate = rounded(mean(quoted.map(({ row }) => row.effectiveRate)) ?? 0);
+  const told = quoted.filter(({ row }) => !isOpen(row));
+  if (told.length === 0)
+    return `These runs cannot tell what ${rate} wrong labels cost: for every model it may be nothing, and it may be more than the most that was removed.`;
   const cost = ({ row }: { row: ExchangeRow }) =>
     row.censored === "above" ? Infinity : (row.equivalentReduction ?? 0);
-  const sorted = [...quoted].sort((a, b) => cost(a) - cost(b));
+  const sorted = told.sort((a, b) => cost(a) - cost(b));
   const [least, most] = [sorted[0]!, sorted.at(-1)!];
-  const rate = rounded(mean(quoted.map(({ row }) => row.effectiveRate)) ?? 0);
   const low = equivalentText(least.row);
   const high = equivalentText(most.row);
+  if (told.length === 1) return exchangeSentence(least.row, least.model);
+  const whom =
+    told.length === new Set(all.map(({ group }) => group.model)).size
+      ? "every model"
+      : told.map(({ model }) => model).join(", ");
   return low === high
-    ? `${rate} wrong labels cost every model as much as losing ${low} of the data.`
+    ? `${rate} wrong labels cost ${whom} as much as losing ${low} of the data.`
     : `${rate} wrong labels cost as much as losing ${low} (${least.model}) to ${high} (${most.model}) of the data.`;
 }
 
