@@ -1,4 +1,4 @@
-/** The built lab, served by `tarnish serve`, in headless Chromium on SwiftShader. */
+/** The built lab, served by `tarnish serve`, in headless Chromium on SwiftShader; and what its studies are compared with. */
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -10,13 +10,31 @@ import {
   chromium,
   type Page,
 } from "playwright-core";
+import { expect } from "vitest";
 import { packageRoot } from "../../src/data/node-root.js";
 import { startTarnish } from "../cli/command.js";
+import { readProjectJson } from "../files.js";
 
 const root = packageRoot();
 
 export const builtPage = join(root, "dist", "web");
 export const browserPath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+
+/** Builds the page and serves it. */
+export async function servePage(): Promise<{ url: string; stop: () => void }> {
+  const { status, stderr } = spawnSync("npm", ["run", "build:web"], {
+    cwd: root,
+    encoding: "utf8",
+  });
+  if (status !== 0) throw new Error(`the lab's build failed:\n${stderr}`);
+  const { child } = startTarnish(
+    ["serve", "--port", "0", "--no-open", "--json"],
+    { cwd: root },
+  );
+  const [line] = (await once(child.stdout!, "data")) as [Buffer];
+  const { url } = JSON.parse(line.toString()) as { url: string };
+  return { url, stop: () => void child.kill("SIGTERM") };
+}
 
 export interface Visit {
   readonly page: Page;
@@ -33,17 +51,7 @@ export class Lab {
 
   /** Builds the page, serves it and starts a browser. */
   static async open(): Promise<Lab> {
-    const { status, stderr } = spawnSync("npm", ["run", "build:web"], {
-      cwd: root,
-      encoding: "utf8",
-    });
-    if (status !== 0) throw new Error(`the lab's build failed:\n${stderr}`);
-    const { child } = startTarnish(
-      ["serve", "--port", "0", "--no-open", "--json"],
-      { cwd: root },
-    );
-    const [line] = (await once(child.stdout!, "data")) as [Buffer];
-    const { url } = JSON.parse(line.toString()) as { url: string };
+    const { url, stop } = await servePage();
     const browser = await chromium.launch({
       executablePath: browserPath,
       args: [
@@ -53,7 +61,7 @@ export class Lab {
         "--enable-features=Vulkan",
       ],
     });
-    return new Lab(browser, url, () => void child.kill("SIGTERM"));
+    return new Lab(browser, url, stop);
   }
 
   async close(): Promise<void> {
@@ -146,4 +154,46 @@ export async function downloadStudy(
     page.click("#download"),
   ]);
   return unzipSync(readFileSync(await download.path()));
+}
+
+/** The losses of a clean run in a study, step by step. */
+export function cleanLosses(
+  files: Record<string, Uint8Array>,
+  model: string,
+): number[] {
+  const metrics = Object.keys(files).find(
+    (path) =>
+      path.startsWith(`runs/${model}_baseline_`) &&
+      path.endsWith("/metrics.jsonl"),
+  )!;
+  return losses(new TextDecoder().decode(files[metrics]));
+}
+
+/** The losses of the steps in a metrics.jsonl. */
+export function losses(metrics: string): number[] {
+  return metrics
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { kind: string; loss: number })
+    .filter(({ kind }) => kind === "step")
+    .map(({ loss }) => loss);
+}
+
+/** Ten steps as somebody else has made them. */
+export function expectSteps(
+  actual: readonly number[],
+  expected: readonly number[],
+): void {
+  expect(actual).toHaveLength(10);
+  expected.forEach((loss, i) => {
+    expect(Math.abs(actual[i]! - loss), `step ${i + 1}`).toBeLessThan(2e-3);
+  });
+}
+
+/** The losses of the clean run of LeNet, 400 images, in PyTorch (tools/golden/lab_golden.py). */
+export async function goldenLosses(): Promise<number[]> {
+  const { loss } = (await readProjectJson("test/golden/lab.json")) as {
+    loss: number[];
+  };
+  return loss;
 }

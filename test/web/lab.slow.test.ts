@@ -16,11 +16,13 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { packageRoot } from "../../src/data/node-root.js";
 import { parseResults } from "../../src/experiments/tables.js";
 import { tarnish } from "../cli/command.js";
-import { readProjectJson } from "../files.js";
 import {
   browserPath,
   builtPage,
+  cleanLosses,
   downloadStudy,
+  expectSteps,
+  goldenLosses,
   Lab,
   longestTask,
   state,
@@ -54,29 +56,6 @@ async function violations(page: Page): Promise<string[]> {
     };
     const { violations: found } = await axe.run();
     return found.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ""}`);
-  });
-}
-
-/** Ten steps of the clean run against PyTorch's (tools/golden/lab_golden.py). */
-async function expectGoldenSteps(
-  files: Record<string, Uint8Array>,
-): Promise<void> {
-  const golden = (await readProjectJson("test/golden/lab.json")) as {
-    loss: number[];
-  };
-  const metrics = Object.keys(files).find((path) =>
-    /^runs\/lenet_baseline_.*\/metrics\.jsonl$/.test(path),
-  )!;
-  const losses = new TextDecoder()
-    .decode(files[metrics])
-    .trimEnd()
-    .split("\n")
-    .map((line) => JSON.parse(line) as { kind: string; loss: number })
-    .filter(({ kind }) => kind === "step")
-    .map(({ loss }) => loss);
-  expect(losses).toHaveLength(10);
-  golden.loss.forEach((expected, i) => {
-    expect(Math.abs(losses[i]! - expected), `step ${i + 1}`).toBeLessThan(2e-3);
   });
 }
 
@@ -129,7 +108,7 @@ describe("the lab", () => {
     const report = tarnish(["report", join(folder, "study")]);
     expect(report.stderr).toBe("");
     expect(report.code).toBe(0);
-    await expectGoldenSteps(files);
+    expectSteps(cleanLosses(files, "lenet"), await goldenLosses());
 
     expect(await violations(page)).toEqual([]);
     expect(complaints).toEqual([]);
