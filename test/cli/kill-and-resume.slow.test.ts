@@ -96,7 +96,7 @@ describe("kill -9", () => {
       )
         // prettier-ignore
         await sleep(1);
-      await Promise.race([sleep(0.05 * moments.float() * duration), end]);
+      await Promise.race([sleep(0.1 * moments.float() * duration), end]);
       child.kill("SIGKILL");
       ended = (await end).code !== null;
     }

@@ -1,5 +1,5 @@
 /** The training worker: opens the GPU, loads data, runs the study, hands out files. The page only shows. */
-import { zip } from "fflate";
+import { zipSync } from "fflate";
 import type { Device } from "../../../src/engine/device.js";
 import { openDevice } from "../../../src/engine/open-device.js";
 import { UserError } from "../../../src/errors.js";
@@ -122,7 +122,7 @@ async function start(request: StudyRequest): Promise<void> {
 }
 
 /** The sweep folder as a .zip, or the weights of the last run that has any. */
-async function download(what: "study" | "weights"): Promise<void> {
+function download(what: "study" | "weights"): void {
   if (what === "weights") {
     const path = store.paths.findLast((name) =>
       name.endsWith("/checkpoints/best.safetensors"),
@@ -138,14 +138,8 @@ async function download(what: "study" | "weights"): Promise<void> {
       .filter((path) => path !== savedFile && !path.endsWith(`/${galleryFile}`))
       .map((path) => [path, store.bytes(path)!]),
   );
-  const bytes = await new Promise<Uint8Array<ArrayBuffer>>(
-    (resolve, reject) => {
-      zip(files, { level: 6 }, (error, data) => {
-        if (error) reject(error);
-        else resolve(data);
-      });
-    },
-  );
+  // At once: fflate's other way starts workers of this worker, which in Firefox now and then never answer.
+  const bytes = zipSync(files, { level: 6 });
   tell({ kind: "file", name: "tarnish-lab.zip", bytes }, [bytes.buffer]);
 }
 
@@ -196,7 +190,8 @@ async function handle(message: ToWorker): Promise<void> {
       shown();
       return;
     case "download":
-      return download(message.what);
+      download(message.what);
+      return;
   }
 }
 
