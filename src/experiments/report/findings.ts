@@ -20,12 +20,11 @@ function hasLearnt(group: ModelRuns): boolean {
 /** The answer in one sentence; null where nothing can be compared. */
 export function answer(all: readonly ExchangeSeries[]): string | null {
   if (all.length === 0) return null;
+  const models = [...new Set(all.map(({ group }) => group.model))];
   const series = all.filter(({ group }) => hasLearnt(group));
   const [first] = series;
-  if (!first) {
-    const models = new Set(all.map(({ group }) => group.model));
-    return `Even on the clean data ${[...models].join(", ")} ${models.size === 1 ? "does" : "do"} not recognise more than chance would: longer training, or more images, must come before an answer.`;
-  }
+  if (!first)
+    return `Even on the clean data ${models.join(", ")} ${models.length === 1 ? "does" : "do"} not recognise more than chance would: longer training, or more images, must come before an answer.`;
   const { noiseLevel } = quotedRow(first.rows);
   const quoted = series.flatMap(({ group, budget, rows }) => {
     const row = rows.find((one) => one.noiseLevel === noiseLevel);
@@ -44,7 +43,7 @@ export function answer(all: readonly ExchangeSeries[]): string | null {
   const high = equivalentText(most.row);
   if (told.length === 1) return exchangeSentence(least.row, least.model);
   const whom =
-    told.length === new Set(all.map(({ group }) => group.model)).size
+    told.length === models.length
       ? "every model"
       : told.map(({ model }) => model).join(", ");
   return low === high

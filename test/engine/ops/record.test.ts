@@ -59,6 +59,15 @@ describe("recordLoss", () => {
       expect(factor(after, { value: ring, magnitude, terms })).toBeLessThan(1);
       for (const untouched of [1, 2, 4, 5])
         expect(after.data[untouched]).toBe(ring.data[untouched]);
+      // One damaged loss shows in the mean.
+      const damaged = random([samples], 1);
+      damaged.data[samples - 1] = NaN;
+      compiled.write(0, f32(damaged.data));
+      await compiled.run();
+      const { data } = await compiled.read(compiled.inputs[2]!);
+      expect([...data].map(Number.isFinite)).toEqual(
+        [0, 1, 2, 3, 4, 5, 6].map((slot) => slot !== 0),
+      );
       compiled.destroy();
     },
   );
