@@ -2,15 +2,9 @@
  * A session: one model's parameters on a device with its compiled training and evaluation plans. A training step writes
  * one small uniform and replays a plan; losses gather on the GPU until somebody asks for them.
  */
-import { type BatchSource, bindSource } from "./batch.js";
 import type { Device } from "./device.js";
 import { AdapterError, ShapeError } from "./errors.js";
-import {
-  bestEvaluationBatch,
-  Evaluation,
-  type EvaluationPlan,
-} from "./evaluation.js";
-import type { Graph, KernelTarget } from "./graph.js";
+import { Evaluation } from "./evaluation.js";
 import { HostBatch } from "./host-batch.js";
 import type { ImageSource } from "./image-source.js";
 import {
@@ -20,26 +14,16 @@ import {
   readLossScaling,
   writeLossScaling,
 } from "./loss-scaling.js";
-import { planMemory } from "./memory-plan.js";
-import { ParameterStore } from "./parameters.js";
-import { BufferPool, lower, Plan, type Resources } from "./plan.js";
+import type { ParameterStore } from "./parameters.js";
+import { type PlansOptions, SessionPlans } from "./session-plans.js";
 import { encodeStep, stepBytes, type StepValues } from "./step.js";
 import { StepLogits } from "./step-logits.js";
-import type { Tensor } from "./tensor.js";
-import {
-  lossRingSize,
-  microBatches,
-  traceEvaluation,
-  traceTraining,
-  traceUpdate,
-  type TrainingOptions,
-} from "./trace.js";
+import { lossRingSize, microBatches } from "./trace.js";
 import type { KernelRecord } from "./tuning.js";
 
 export { lossRingSize };
 
-export interface SessionOptions extends TrainingOptions {
-  readonly source: BatchSource;
+export interface SessionOptions extends PlansOptions {
   /** Largest batch that a step trains on. */
   readonly batch: number;
   /**
@@ -49,10 +33,6 @@ export interface SessionOptions extends TrainingOptions {
   readonly microBatch?: number;
   /** Seeds the initial weights, dropout and augmentation. */
   readonly seed?: number;
-  /** Overrides the kernel family (tests run every variant). */
-  readonly target?: KernelTarget;
-  /** A record of kernels to use again (`Session.kernels` of an earlier run); what it lacks is chosen by rule. */
-  readonly kernels?: KernelRecord | undefined;
 }
 
 /** What one training step needs to know. Steps and epochs count from 1. */
@@ -66,45 +46,30 @@ export interface TrainStep {
   readonly samples?: number;
 }
 
-interface CompileOptions {
-  /** Buffers besides the session's own. */
-  readonly others?: Resources;
-  /** Whether kernels may be measured. */
-  readonly tune?: boolean;
-}
-
-interface TrainingPlan {
-  readonly plan: Plan;
-  readonly logits: Tensor;
-}
-
 export class Session {
-  readonly store = new ParameterStore();
-  readonly #pool = new BufferPool();
-  readonly #resources = new Map<string, GPUBuffer>();
+  readonly #plans: SessionPlans;
   readonly #logits: StepLogits;
-  readonly #plans = new Map<number, Promise<TrainingPlan>>();
   /** Largest (micro-)batch; smaller than the batch where gradients are accumulated. */
   readonly #micro: number;
-  /** The optimiser's own plan, where steps accumulate. */
-  #update: Promise<Plan> | undefined;
   #host: HostBatch | undefined;
-  #kernels: KernelRecord = {};
   #momentumReady = false;
 
   private constructor(
     readonly device: Device,
     private readonly options: SessionOptions,
   ) {
-    this.#logits = new StepLogits(device);
     const { batch, microBatch = batch } = options;
     if (!(microBatch >= 1))
       throw new ShapeError(
         `a micro-batch has at least one image, got ${microBatch}`,
       );
     this.#micro = Math.min(microBatch, batch);
-    const { half } = this.#target ?? device.target;
-    if (options.precision === "mixed" && !half)
+    this.#logits = new StepLogits(device);
+    this.#plans = new SessionPlans(device, options, {
+      micro: this.#micro,
+      accumulates: this.#micro < batch,
+    });
+    if (options.precision === "mixed" && !this.#plans.target.half)
       throw new AdapterError(
         `${device.adapterName} has no 16-bit floats (shader-f16), which mixed precision needs; use f32`,
       );
@@ -129,15 +94,12 @@ export class Session {
 
   #createResources(): void {
     const { device, options } = this;
-    this.#resources.set(
-      "step",
-      this.#buffer("step", stepBytes, GPUBufferUsage.UNIFORM),
-    );
-    this.#resources.set("losses", this.#buffer("losses", lossRingSize * 4));
-    this.#resources.set(
-      "loss gradient",
-      this.#buffer("loss gradient", lossScalingBytes),
-    );
+    const { resources } = this.#plans;
+    const make = (name: string, size: number, usage = 0) =>
+      resources.set(name, this.#plans.buffer(name, size, usage));
+    make("step", stepBytes, GPUBufferUsage.UNIFORM);
+    make("losses", lossRingSize * 4);
+    make("loss gradient", lossScalingBytes);
     this.setLossScaling(initialLossScaling(options.precision));
     if (options.source.kind === "host")
       this.#host = new HostBatch(
@@ -145,102 +107,37 @@ export class Session {
         options.source.input,
         options.batch,
         this.#micro,
-        this.#resources,
+        resources,
       );
   }
 
-  #buffer(name: string, size: number, extra = 0): GPUBuffer {
-    const usage =
-      GPUBufferUsage.STORAGE |
-      GPUBufferUsage.COPY_DST |
-      GPUBufferUsage.COPY_SRC;
-    return this.device.buffer(name, Math.ceil(size / 16) * 16, usage | extra);
+  #resource(name: "step" | "losses" | "loss gradient"): GPUBuffer {
+    return this.#plans.resources.get(name)!;
+  }
+
+  /** The model's parameters and batch norm's running statistics. */
+  get store(): ParameterStore {
+    return this.#plans.store;
   }
 
   /** Bytes of the buffers that plans share, and of parameters, gradients, momentum and state. */
   get memory(): { plan: number; parameters: number } {
-    return { plan: this.#pool.bytes, parameters: this.store.bytes };
-  }
-
-  get #accumulates(): boolean {
-    return this.#micro < this.options.batch;
+    return this.#plans.memory;
   }
 
   /** Compiles the plans for a batch size, so that the first step does not have to. */
   async prepare(samples: number): Promise<void> {
-    for (const size of new Set(microBatches(samples, this.#micro)))
-      await this.#planFor(size);
-    if (this.#accumulates) await (this.#update ??= this.#compileUpdate());
-  }
-
-  #planFor(samples: number): Promise<TrainingPlan> {
-    let plan = this.#plans.get(samples);
-    if (!plan)
-      this.#plans.set(samples, (plan = this.#compileTraining(samples)));
-    return plan;
-  }
-
-  async #compileTraining(samples: number): Promise<TrainingPlan> {
-    const { store, options } = this;
-    const { graph, logits } = traceTraining(
-      store,
-      options,
-      samples,
-      this.#accumulates,
-    );
-    // What runs most is measured; an epoch's last, smaller batch and evaluations take kernels by rule.
-    const tune = samples === this.#micro;
-    const plan = await this.#compile(graph, options.source, [logits], { tune });
-    if (this.#accumulates) this.#logits.gather(options.batch, logits.shape[3]);
-    return { plan, logits };
-  }
-
-  /** The kernels to use where they are not the device's own choice. */
-  get #target(): KernelTarget | undefined {
-    const { options, device } = this;
-    if (!options.kernels) return options.target;
-    return {
-      ...(options.target ?? device.target),
-      kernels: new Map(Object.entries(options.kernels)),
-    };
-  }
-
-  #compileUpdate(): Promise<Plan> {
-    const { store, options } = this;
-    return this.#compile(traceUpdate(store, options), options.source, []);
-  }
-
-  /** Compiles a graph against the session's buffers, those of a source of batches, and others. */
-  async #compile(
-    graph: Graph,
-    source: BatchSource,
-    keep: readonly Tensor[],
-    { others = new Map(), tune = false }: CompileOptions = {},
-  ): Promise<Plan> {
-    const { device, store } = this;
-    await store.allocate(device);
-    const resources = new Map([...this.#resources, ...others]);
-    bindSource(source, resources);
-    store.arenas.forEach((arena, i) => {
-      for (const what of ["parameters", "gradients", "momentum"] as const)
-        resources.set(`${what} ${i}`, arena[what]);
-    });
-    const target = this.#target;
-    const plan = await Plan.compile(device, graph, {
-      store,
-      resources,
-      pool: this.#pool,
-      keep,
-      tune,
-      ...(target && { target }),
-    });
-    this.#kernels = { ...this.#kernels, ...plan.kernels };
-    return plan;
+    const { batch } = this.options;
+    for (const size of new Set(microBatches(samples, this.#micro))) {
+      const { logits } = await this.#plans.training(size);
+      if (this.#micro < batch) this.#logits.gather(batch, logits.shape[3]);
+    }
+    await this.#plans.update();
   }
 
   /** The kernel variants of all plans so far, by the problem that each was chosen for. */
   get kernels(): KernelRecord {
-    return this.#kernels;
+    return this.#plans.kernels;
   }
 
   #writeStep(values: Partial<StepValues>): void {
@@ -257,7 +154,7 @@ export class Session {
       ...values,
     };
     this.device.gpu.queue.writeBuffer(
-      this.#resources.get("step")!,
+      this.#resource("step"),
       0,
       encodeStep(complete),
     );
@@ -295,7 +192,7 @@ export class Session {
     this.#momentumReady = true;
     let first = 0;
     for (const size of microBatches(samples, this.#micro)) {
-      const { plan, logits } = await this.#planFor(size);
+      const { plan, logits } = await this.#plans.training(size);
       this.#host?.select(first, size);
       this.#writeStep({
         ...values,
@@ -306,7 +203,7 @@ export class Session {
       this.#logits.keep(plan.slice(logits), logits.shape, first);
       first += size;
     }
-    await (await this.#update)?.run();
+    await (await this.#plans.update())?.run();
   }
 
   /**
@@ -317,7 +214,7 @@ export class Session {
     if (to - from + 1 > lossRingSize)
       throw new ShapeError(`only the last ${lossRingSize} losses are kept`);
     const { device } = this;
-    const staging = device.stage(this.#resources.get("losses")!);
+    const staging = device.stage(this.#resource("losses"));
     return {
       read: async () => {
         const ring = new Float32Array(await staging.read());
@@ -341,12 +238,12 @@ export class Session {
 
   /** Where the loss scaling of mixed precision stands. Waits for all submitted steps. */
   lossScaling(): Promise<LossScaling> {
-    return readLossScaling(this.device, this.#resources.get("loss gradient")!);
+    return readLossScaling(this.device, this.#resource("loss gradient"));
   }
 
   /** Goes on from a checkpoint's loss scaling. */
   setLossScaling(state: LossScaling): void {
-    const buffer = this.#resources.get("loss gradient")!;
+    const buffer = this.#resource("loss gradient");
     writeLossScaling(this.device, buffer, state);
   }
 
@@ -361,12 +258,12 @@ export class Session {
    */
   async evaluation(
     images: ImageSource,
-    batch = this.#evaluationBatch(images),
+    batch = this.#plans.evaluationBatch(images),
   ): Promise<Evaluation> {
-    const full = await this.#compileEvaluation(images, batch);
+    const full = await this.#plans.evaluation(images, batch);
     const rest = images.count % batch;
     const tail =
-      rest > 0 ? await this.#compileEvaluation(images, rest, full) : undefined;
+      rest > 0 ? await this.#plans.evaluation(images, rest, full) : undefined;
     return new Evaluation(
       this.device,
       images.count,
@@ -379,44 +276,8 @@ export class Session {
     );
   }
 
-  #evaluationBatch(images: ImageSource): number {
-    const { store, options, device } = this;
-    const target = this.#target ?? device.target;
-    const source = { kind: "images", images } as const;
-    return bestEvaluationBatch(images.count, this.#pool.sizes, (samples) => {
-      const { graph } = traceEvaluation(store, { ...options, source }, samples);
-      return planMemory(lower(graph, target)).slots;
-    });
-  }
-
-  async #compileEvaluation(
-    images: ImageSource,
-    samples: number,
-    shared?: EvaluationPlan,
-  ): Promise<EvaluationPlan> {
-    const { options, store } = this;
-    const { graph, classes } = traceEvaluation(
-      store,
-      { ...options, source: { kind: "images", images } },
-      samples,
-    );
-    const counters =
-      shared?.counters ?? this.#buffer("counters", (4 + classes * classes) * 4);
-    const logits =
-      shared?.logits ?? this.#buffer("logits", images.count * classes * 4);
-    const plan = await this.#compile(graph, { kind: "images", images }, [], {
-      others: new Map([
-        ["counters", counters],
-        ["all logits", logits],
-      ]),
-    });
-    return { plan, classes, counters, logits };
-  }
-
   destroy(): void {
-    this.#pool.destroy();
-    this.store.destroy();
+    this.#plans.destroy();
     this.#logits.destroy();
-    for (const buffer of this.#resources.values()) buffer.destroy();
   }
 }
