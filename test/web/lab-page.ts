@@ -20,6 +20,9 @@ const root = packageRoot();
 export const builtPage = join(root, "dist", "web");
 export const browserPath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 
+/** Milliseconds that a page may take over anything: a CPU trains on it. */
+const patience = 240_000;
+
 /** Builds the page and serves it. */
 export async function servePage(): Promise<{ url: string; stop: () => void }> {
   const { status, stderr } = spawnSync("npm", ["run", "build:web"], {
@@ -69,12 +72,13 @@ export class Lab {
     this.stopServer();
   }
 
-  /** A visitor of his own. */
+  /** A visitor of their own. */
   async visit(
     query: string,
     viewport = { width: 1200, height: 900 },
   ): Promise<Visit> {
     const context = await this.browser.newContext({ viewport });
+    context.setDefaultTimeout(patience);
     return this.enter(context, query);
   }
 
@@ -141,7 +145,7 @@ export async function state(page: Page, ...states: string[]): Promise<void> {
   await page.waitForFunction(
     (wanted) => wanted.includes(document.body.dataset["state"] ?? ""),
     states,
-    { timeout: 240_000 },
+    { timeout: patience },
   );
 }
 

@@ -164,6 +164,27 @@ describe("the lab", () => {
     await page.context().close();
   });
 
+  it("waits where it is open in another tab, and then goes on with its study", async () => {
+    const { page, complaints } = await lab.visit(smallStudy);
+    await page.waitForFunction(
+      () => document.querySelectorAll('[data-run-state="done"]').length > 0,
+    );
+    const second = await page.context().newPage();
+    await second.goto(lab.url);
+    await second.waitForSelector('.problem:has-text("in another tab")');
+    expect(await second.isDisabled("#start")).toBe(true);
+    await page.click("#stop");
+    await state(page, "ready");
+    await page.close();
+    await state(second, "ready");
+    expect(await second.locator(".problem").count()).toBe(0);
+    await second.click("#resume");
+    await state(second, "done", "failed");
+    expect(await second.textContent("#status")).toBe("Done.");
+    expect(complaints).toEqual([]);
+    await second.context().close();
+  });
+
   it("works on a phone, in the dark, from the keyboard", async () => {
     const { page, complaints } = await lab.visit("?levels=x", {
       width: 390,

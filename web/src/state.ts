@@ -157,6 +157,7 @@ export function reduce(
         ...state,
         phase: "ready",
         adapter: message.adapter,
+        problem: null,
         status: "Ready.",
       };
     case "kept": {

@@ -10,7 +10,7 @@ import type { FromWorker, StudyRequest, ToWorker } from "../protocol.js";
 import { datasetSha256, factsOf, limited, loadSample } from "./data.js";
 import { loadDropped } from "./dropped.js";
 import { OwnData } from "./own-data.js";
-import { problemOf, unreadable } from "./problems.js";
+import { openElsewhere, problemOf, unreadable } from "./problems.js";
 import { readSaved, savedFile, type Saved, savedStudy } from "./saved.js";
 import { StudyStore } from "./store.js";
 import { galleryFile, Study } from "./study.js";
@@ -39,8 +39,33 @@ let store: StudyStore;
 let own: OwnData | undefined;
 let stop: AbortController | undefined;
 
+/**
+ * Waits until no other page at this address is open: two of them would write the same study. The turn lasts as long as
+ * this worker.
+ */
+function takeTurn(onWait: () => void): Promise<void> {
+  const name = "tarnish lab";
+  return new Promise((resolve, reject) => {
+    const hold = () => {
+      resolve();
+      return new Promise<never>(() => undefined);
+    };
+    navigator.locks
+      .request(name, { ifAvailable: true }, (lock) => {
+        if (lock) return hold();
+        onWait();
+        navigator.locks.request(name, hold).catch(reject);
+        return undefined;
+      })
+      .catch(reject);
+  });
+}
+
 async function open(): Promise<void> {
   device = await openDevice();
+  await takeTurn(() => {
+    tell({ kind: "problem", problem: openElsewhere });
+  });
   [store, own] = await Promise.all([StudyStore.open(), OwnData.open()]);
   tellKept();
   const { adapterName: name, isSoftware: software } = device;

@@ -45,6 +45,14 @@ export function problemOf(error: unknown): Problem {
   };
 }
 
+/** Said until the other page is closed. */
+export const openElsewhere: Problem = {
+  title: "The lab is open in another tab",
+  advice:
+    "Both would write the same study. Close the other one, and this page goes on by itself.",
+  fatal: false,
+};
+
 /** Dropped files that make no data set. */
 export function unreadable(error: unknown): Problem {
   const problem = problemOf(error);
