@@ -284,18 +284,23 @@ function storeBlock(
   const guard =
     columns4 % block.vectors === 0
       ? () => ""
-      : (v: number) => `&& column0 + ${v}u < ${columns4}u`;
-  return repeat(block.rows, (r) =>
+      : (v: number) => `if (column0 + ${v}u < ${columns4}u) `;
+  const store = (r: number) =>
     repeat(
       block.vectors,
       (v) => `
-  if (row0 + ${r}u < ${rows}u ${guard(v)}) {
+      ${guard(v)}{${finish(options.epilogue, columns4, `c${r}_${v}`, "pixel", `(column0 + ${v}u)`)}
+      }`,
+    );
+  return repeat(
+    block.rows,
+    (r) => `
+  if (row0 + ${r}u < ${rows}u) {
     let m = row0 + ${r}u;
     ${declare}
-    ${inside}{${finish(options.epilogue, columns4, `c${r}_${v}`, "pixel", `(column0 + ${v}u)`)}
+    ${inside}{${store(r)}
     }
   }`,
-    ),
   );
 }
 
