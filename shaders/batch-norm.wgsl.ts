@@ -5,7 +5,7 @@
  * and merged (moments.ts) in a fixed tree.
  */
 import { wgsl } from "wgsl-preprocessor/wgsl-preprocessor.js";
-import { elementwiseMain, storage, streamMain } from "./common.js";
+import { elementwiseMain, rectified, storage, streamMain } from "./common.js";
 import { moments } from "./moments.js";
 
 /** How `rows` rows of `columns4` vec4 channels are cut for a reduction. */
@@ -190,6 +190,6 @@ ${streamMain({
   output: "y",
   columns4,
   prologue: `let mean = ${mean}; let scale = ${invstd} * gamma[c]; let shift = beta[c];`,
-  value: relu ? `max(${sum}, vec4<f32>())` : sum,
+  value: relu ? rectified(`(${sum})`) : sum,
 })}`;
 }

@@ -3,10 +3,10 @@
 /** Most workgroups that one dispatch dimension can hold (WebGPU's guaranteed maxComputeWorkgroupsPerDimension). */
 const maxWorkgroupsPerDimension = 65_535;
 
-/** Workgroup counts that cover `workgroups` in x, and in y when x alone cannot hold them. */
+/** Workgroup counts that cover `workgroups` in x, and in y when x alone cannot hold them: then with a few to spare. */
 export function grid(workgroups: number): [number, number, number] {
-  const x = Math.min(workgroups, maxWorkgroupsPerDimension);
-  return [x, Math.ceil(workgroups / x), 1];
+  const y = Math.ceil(workgroups / maxWorkgroupsPerDimension);
+  return [Math.ceil(workgroups / y), y, 1];
 }
 
 /** Invocations in a workgroup of the element-wise kernels. */
@@ -26,9 +26,15 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   if (i >= ${invocations}u) { return; }`;
 }
 
-/** The linear workgroup index of a dispatch made with `grid(workgroups)`; needs the builtin `group: vec3<u32>`. */
-export function linearWorkgroup(workgroups: number): string {
-  return `(group.x + group.y * ${grid(workgroups)[0]}u)`;
+/**
+ * Declares `index`, the number of the workgroup in a dispatch made with `grid(workgroups)`, and ends those to spare; needs
+ * the builtin `group: vec3<u32>`.
+ */
+export function workgroupIndex(workgroups: number): string {
+  const [x, y] = grid(workgroups);
+  if (y === 1) return "let index = group.x;";
+  const end = x * y > workgroups ? `\n  if (index >= ${workgroups}u) { return; }` : ""; // prettier-ignore
+  return `let index = group.x + group.y * ${x}u;${end}`;
 }
 
 /** Repeats text for 0…count−1. */
@@ -38,6 +44,22 @@ export function repeat(
   separator = "\n",
 ): string {
   return Array.from({ length: count }, (_, i) => text(i)).join(separator);
+}
+
+/**
+ * ReLU of a vec4. Not `max`, which may turn NaN into 0: a network whose weights are gone would go on with a plausible loss.
+ */
+export function rectified(value: string): string {
+  return zeroWhere(value, value);
+}
+
+/** A gradient behind ReLU: zero where ReLU's output is. */
+export function masked(gradient: string, output: string): string {
+  return zeroWhere(gradient, output);
+}
+
+function zeroWhere(value: string, notPositive: string): string {
+  return `select(${value}, vec4<f32>(), ${notPositive} <= vec4<f32>())`;
 }
 
 /** Declares one binding of group 0. */
@@ -72,8 +94,12 @@ function perInvocation(vectors: number): number {
   return vectors % (streamWorkgroup * streamed) === 0 ? streamed : 1;
 }
 
+function streamWorkgroups(vectors: number): number {
+  return Math.ceil(vectors / (streamWorkgroup * perInvocation(vectors)));
+}
+
 export function streamGrid(vectors: number): [number, number, number] {
-  return grid(Math.ceil(vectors / (streamWorkgroup * perInvocation(vectors))));
+  return grid(streamWorkgroups(vectors));
 }
 
 /** The entry point of a streaming kernel. All loads come first: a store between two loads would keep them apart. */
@@ -93,7 +119,8 @@ export function streamMain({
     inputs.map((name) => `let ${name}_value = ${name}_${k};`).join(" ");
   return `@compute @workgroup_size(${streamWorkgroup})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
-  let first = (group.x + group.y * ${streamGrid(vectors)[0]}u) * ${streamWorkgroup * each}u + local.x;
+  ${workgroupIndex(streamWorkgroups(vectors))}
+  let first = index * ${streamWorkgroup * each}u + local.x;
   ${each === 1 ? `if (first >= ${vectors}u) { return; }` : ""}
   ${repeat(each, (k) => inputs.map((name) => `let ${name}_${k} = ${name}[first + ${k * streamWorkgroup}u];`).join(" "))}
   ${shared ? channel("first") : ""}

@@ -8,7 +8,14 @@
  * Dispatch: grid(workgroups). FLOPs: 2·rows·columns·K. Reads: each source vec4 once per tap and column block.
  */
 import { wgsl } from "wgsl-preprocessor/wgsl-preprocessor.js";
-import { grid, linearWorkgroup, repeat, storage } from "./common.js";
+import {
+  grid,
+  masked,
+  rectified,
+  repeat,
+  storage,
+  workgroupIndex,
+} from "./common.js";
 import {
   backwardIndex,
   forwardIndex,
@@ -248,10 +255,10 @@ function finish(
     value += addend[at];
 #endif
 #if ${epilogue.relu}
-    value = max(value, vec4<f32>());
+    value = ${rectified("value")};
 #endif
 #if ${epilogue.mask}
-    value = select(vec4<f32>(), value, mask[at] > vec4<f32>());
+    value = ${masked("value", "mask[at]")};
 #endif
     destination[at] = value;`;
 }
@@ -328,7 +335,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
   , @builtin(subgroup_invocation_id) lane: u32
 #endif
 ) {
-  let index = ${linearWorkgroup(registerWorkgroups(options, variant))};
+  ${workgroupIndex(registerWorkgroups(options, variant))}
   ${workgroupClass(options, gatherOf(options), workgroupsPerClass(options, variant))}
   let column0 = (in_class % ${columnBlocks}u) * ${block.vectors}u;
   let row0 = ((in_class / ${columnBlocks}u) * ${workgroup}u + local.x) * ${block.rows}u;

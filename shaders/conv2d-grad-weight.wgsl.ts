@@ -9,7 +9,7 @@
  * Dispatch: grid(workgroups). FLOPs: 2·pixels·kh·kw·Cin·Cout.
  */
 import { wgsl } from "wgsl-preprocessor/wgsl-preprocessor.js";
-import { grid, linearWorkgroup, repeat, storage } from "./common.js";
+import { grid, repeat, storage, workgroupIndex } from "./common.js";
 import type {
   MatrixVariant,
   RegisterVariant,
@@ -232,7 +232,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
 #endif
 ) {
   // A workgroup's lanes share the columns and the split, so that they read the same dy; they differ in rows.
-  let index = ${linearWorkgroup(registerWorkgroups(options, variant))};
+  ${workgroupIndex(registerWorkgroups(options, variant))}
   let column0 = (index % ${columnBlocks}u) * ${block.vectors}u;
   let task = index / ${columnBlocks}u;
   let split = task / ${Math.ceil(rowBlocks / workgroup)}u;

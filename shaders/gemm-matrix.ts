@@ -14,7 +14,7 @@
  * everything around the products.
  */
 import { wgsl } from "wgsl-preprocessor/wgsl-preprocessor.js";
-import { linearWorkgroup, repeat } from "./common.js";
+import { repeat, workgroupIndex } from "./common.js";
 import { moments, rowsPerPart } from "./moments.js";
 
 export interface MatrixTile {
@@ -269,7 +269,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
   , @builtin(subgroup_id) subgroup: u32, @builtin(subgroup_invocation_id) lane: u32
 #endif
 ) {
-  let index = ${linearWorkgroup(workgroups)};
+  ${workgroupIndex(workgroups)}
   ${gemm.prologue}
   let thread = local.x;
 #if ${matrices === "emulated"}

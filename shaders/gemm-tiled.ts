@@ -14,7 +14,7 @@
  * previous step's barrier, so one barrier a step is enough.
  */
 import { wgsl } from "wgsl-preprocessor/wgsl-preprocessor.js";
-import { linearWorkgroup, repeat } from "./common.js";
+import { repeat, workgroupIndex } from "./common.js";
 import { declareAccumulators, multiplyAccumulate, type Block } from "./gemm.js";
 
 /** A tiled kernel's parameters. */
@@ -249,7 +249,7 @@ var<workgroup> tile_b: array<vec4<f32>, ${buffers * size(partB)}>;
 
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
-  let index = ${linearWorkgroup(workgroups)};
+  ${workgroupIndex(workgroups)}
   ${gemm.prologue}
   let thread = local.x;
   ${threadPosition(layout)}

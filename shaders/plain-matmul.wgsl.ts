@@ -5,7 +5,7 @@
  * Bindings: 0 a, 1 b, 2 c. Dispatch: grid(workgroups). FLOPs: 2·m·n·k.
  */
 import { wgsl } from "wgsl-preprocessor/wgsl-preprocessor.js";
-import { grid, linearWorkgroup, repeat, storage } from "./common.js";
+import { grid, repeat, storage, workgroupIndex } from "./common.js";
 import {
   declareAccumulators,
   multiplyAccumulate,
@@ -73,7 +73,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
   , @builtin(subgroup_invocation_id) lane: u32
 #endif
 ) {
-  let index = ${linearWorkgroup(groups)};
+  ${workgroupIndex(groups)}
   let column0 = (index % ${columnBlocks}u) * ${block.vectors}u;
   let row0 = ((index / ${columnBlocks}u) * ${workgroup}u + local.x) * ${block.rows}u;
   ${declareAccumulators(block)}
@@ -129,7 +129,7 @@ var<workgroup> tile_b: array<vec4<f32>, ${(depth * tile) / 4}>;
 
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
-  let index = ${linearWorkgroup((m / tile) * (n / tile))};
+  ${workgroupIndex((m / tile) * (n / tile))}
   let column0 = (index % ${n / tile}u) * ${tile / 4}u;
   let row0 = (index / ${n / tile}u) * ${tile}u;
   let thread = local.x;

@@ -3,7 +3,7 @@
  * visits the windows that cover it, so no atomics are needed and the order of additions is fixed.
  */
 import { wgsl } from "wgsl-preprocessor/wgsl-preprocessor.js";
-import { elementwiseMain, storage } from "./common.js";
+import { elementwiseMain, rectified, storage } from "./common.js";
 
 /** Pooling from `[n, h, w, 4·columns4]` to `[n, oh, ow, 4·columns4]`. */
 export interface PoolGeometry {
@@ -56,21 +56,27 @@ function coveringLoop(g: PoolGeometry, body: string): string {
   }`;
 }
 
+/** By the bits: a compiler may take comparisons for such of numbers. */
+const isNan = /* wgsl */ `
+fn is_nan(v: vec4<f32>) -> vec4<bool> { return (bitcast<vec4<u32>>(v) & vec4<u32>(0x7fffffffu)) > vec4<u32>(0x7f800000u); }
+`;
+
 /**
- * Max pooling with the place of each maximum (the first in row-major order, as in PyTorch), one byte per channel.
+ * Max pooling with the place of each maximum (the first in row-major order, or NaN, as in PyTorch), one byte per channel.
  * Bindings: 0 x, 1 y, 2 places (u32 per vec4). Dispatch: elementwiseGrid(n·oh·ow·columns4). The kernel is at most 16.
  */
 export function maxPool(g: PoolGeometry, relu: boolean): string {
   return wgsl`${storage(0, "read", "x_in")}
 ${storage(1, "read_write", "y_out")}
 ${storage(2, "read_write", "places", "array<u32>")}
+${isNan}
 ${elementwiseMain(g.n * g.oh * g.ow * g.columns4)}
   ${decode(g.oh, g.ow, g.columns4)}
   var best = vec4<f32>(-3.4028234663852886e38);
   var place = vec4<u32>();
-  ${windowLoop(g, "let value = x_in[at]; place = select(place, vec4<u32>(position), value > best); best = max(best, value);")}
+  ${windowLoop(g, "let value = x_in[at]; let more = (value > best) | is_nan(value); place = select(place, vec4<u32>(position), more); best = select(best, value, more);")}
 #if ${relu}
-  best = max(best, vec4<f32>());
+  best = ${rectified("best")};
 #endif
   y_out[i] = best;
   places[i] = place.x | (place.y << 8u) | (place.z << 16u) | (place.w << 24u);

@@ -6,7 +6,7 @@
  * FLOPs: 2·4·chains·rounds·invocations.
  */
 import { wgsl } from "wgsl-preprocessor/wgsl-preprocessor.js";
-import { linearWorkgroup, repeat, storage } from "./common.js";
+import { repeat, storage, workgroupIndex } from "./common.js";
 
 export interface RegisterFmaOptions {
   readonly workgroups: number;
@@ -42,7 +42,8 @@ ${storage(1, "read_write", "destination")}
 
 @compute @workgroup_size(${workgroup})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
-  let i = ${linearWorkgroup(workgroups)} * ${workgroup}u + local.x;
+  ${workgroupIndex(workgroups)}
+  let i = index * ${workgroup}u + local.x;
   // From memory, so that nothing can be computed beforehand.
   let x = source[0];
   ${repeat(chains, (c) => `var c${c} = x + f32(i + ${c}u);`)}

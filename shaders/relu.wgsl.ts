@@ -1,7 +1,7 @@
 /** ReLU and its gradient, element by element in vec4s. */
-import { storage, streamMain } from "./common.js";
+import { masked, rectified, storage, streamMain } from "./common.js";
 
-/** Bindings: 0 x, 1 y = max(x, 0). Dispatch: streamGrid(vectors). */
+/** Bindings: 0 x, 1 y = max(x, 0), NaN where x is NaN. Dispatch: streamGrid(vectors). */
 export function relu(vectors: number): string {
   return `${storage(0, "read", "x")}
 ${storage(1, "read_write", "y")}
@@ -9,11 +9,11 @@ ${streamMain({
   vectors,
   inputs: ["x"],
   output: "y",
-  value: "max(x_value, vec4<f32>())",
+  value: rectified("x_value"),
 })}`;
 }
 
-/** Bindings: 0 dy, 1 y (ReLU's output), 2 dx = dy where y > 0, else 0. Dispatch: streamGrid(vectors). */
+/** Bindings: 0 dy, 1 y (ReLU's output), 2 dx = 0 where y ≤ 0, else dy. Dispatch: streamGrid(vectors). */
 export function reluGrad(vectors: number): string {
   return `${storage(0, "read", "dy")}
 ${storage(1, "read", "y")}
@@ -22,6 +22,6 @@ ${streamMain({
   vectors,
   inputs: ["dy", "y"],
   output: "dx",
-  value: "select(vec4<f32>(), dy_value, y_value > vec4<f32>())",
+  value: masked("dy_value", "y_value"),
 })}`;
 }

@@ -29,8 +29,13 @@ export interface DeviceOptions {
 export class Device {
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
-  /** Free readback buffers by size: Dawn keeps a record of every buffer ever made, so they are made once. */
+  /**
+   * Free readback buffers by size: Dawn keeps a record of every buffer ever made, so they are made once. Their sizes are
+   * powers of two, so that the models of a sweep share them.
+   */
   readonly #staging = new Map<number, GPUBuffer[]>();
+  /** Buffers made in the scope that is open. */
+  #made: GPUBuffer[] | undefined;
   #failure: Error | undefined;
   /** Kernel launches that plans have submitted so far. */
   dispatched = 0;
@@ -119,7 +124,13 @@ export class Device {
   }
 
   buffer(label: string, size: number, usage: GPUBufferUsageFlags): GPUBuffer {
-    return this.gpu.createBuffer({ label, size, usage });
+    return this.#make({ label, size, usage });
+  }
+
+  #make(descriptor: GPUBufferDescriptor): GPUBuffer {
+    const buffer = this.gpu.createBuffer(descriptor);
+    this.#made?.push(buffer);
+    return buffer;
   }
 
   /** A storage buffer with these contents, padded with zeros to a multiple of 16 bytes. */
@@ -128,7 +139,7 @@ export class Device {
     data: Uint32Array | Float32Array | Uint8Array,
   ): GPUBuffer {
     const size = Math.max(16, Math.ceil(data.byteLength / 16) * 16);
-    const buffer = this.gpu.createBuffer({
+    const buffer = this.#make({
       label,
       size,
       usage:
@@ -152,24 +163,25 @@ export class Device {
     offset = 0,
     size = buffer.size - offset,
   ): { read: () => Promise<ArrayBuffer> } {
+    const room = 2 ** Math.ceil(Math.log2(size));
     const staging =
-      this.#staging.get(size)?.pop() ??
+      this.#staging.get(room)?.pop() ??
       this.buffer(
         "readback",
-        size,
+        room,
         GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
       );
     const encoder = this.gpu.createCommandEncoder();
     encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
     this.gpu.queue.submit([encoder.finish()]);
     const read = async () => {
-      await this.#orFailure(staging.mapAsync(GPUMapMode.READ));
+      await this.#orFailure(staging.mapAsync(GPUMapMode.READ, 0, size));
       this.check();
-      const copy = staging.getMappedRange().slice(0);
+      const copy = staging.getMappedRange(0, size).slice(0);
       staging.unmap();
-      const free = this.#staging.get(size);
+      const free = this.#staging.get(room);
       if (free) free.push(staging);
-      else this.#staging.set(size, [staging]);
+      else this.#staging.set(room, [staging]);
       return copy;
     };
     return { read };
@@ -264,8 +276,29 @@ export class Device {
     }
   }
 
-  /** Runs `work` and rejects if the device reports a validation or memory error during it. */
+  /**
+   * Runs `work` and rejects if it throws, or if the device reports a validation or memory error during it. The buffers that
+   * it made are then destroyed.
+   */
   async scoped<T>(what: string, work: () => T): Promise<T> {
+    const made: GPUBuffer[] = [];
+    try {
+      return await this.#scoped(what, () => {
+        const outer = this.#made;
+        this.#made = made;
+        try {
+          return work();
+        } finally {
+          this.#made = outer;
+        }
+      });
+    } catch (error) {
+      for (const buffer of made) buffer.destroy();
+      throw error;
+    }
+  }
+
+  async #scoped<T>(what: string, work: () => T): Promise<T> {
     const { gpu } = this;
     gpu.pushErrorScope("out-of-memory");
     gpu.pushErrorScope("validation");
@@ -275,6 +308,8 @@ export class Device {
       result = work();
     } finally {
       errors.push(gpu.popErrorScope(), gpu.popErrorScope());
+      // Where work throws, nobody waits for them.
+      for (const error of errors) error.catch(() => undefined);
     }
     const [validation, memory] = await this.#orFailure(Promise.all(errors));
     if (memory)

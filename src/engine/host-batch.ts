@@ -60,7 +60,7 @@ export class HostBatch {
   }
 
   /** Writes the batch of the next step: images NHWC without padding. */
-  feed(images: Float32Array, labels: ArrayLike<number>): void {
+  feed(images: Float32Array, labels: ArrayLike<number>, classes: number): void {
     const [h, w, c] = this.input;
     const samples = labels.length;
     const pixels = samples * h * w;
@@ -73,7 +73,14 @@ export class HostBatch {
     for (let pixel = 0; pixel < pixels; pixel++)
       for (let channel = 0; channel < c; channel++)
         this.#padded[pixel * stride + channel] = images[pixel * c + channel]!;
-    for (let i = 0; i < samples; i++) this.#labels[i] = labels[i]!;
+    for (let i = 0; i < samples; i++) {
+      const label = labels[i]!;
+      if (!(Number.isInteger(label) && label >= 0 && label < classes))
+        throw new ShapeError(
+          `feed: label ${i} is ${label}, which is no class from 0 to ${classes - 1}`,
+        );
+      this.#labels[i] = label;
+    }
     const { queue } = this.device.gpu;
     const [imagesPart, labelsPart] = this.#parts as [Part, Part, Part];
     queue.writeBuffer(imagesPart.whole, 0, this.#padded, 0, pixels * stride);

@@ -63,6 +63,8 @@ export class ImageSource implements ImageLayout {
     /** The bytes, cut into buffers that one binding can hold. */
     readonly chunks: readonly GPUBuffer[],
     readonly labels: GPUBuffer,
+    /** One more than the largest label. */
+    readonly classes: number,
     /** Image indices in the order in which batches take them. */
     readonly order: GPUBuffer,
   ) {}
@@ -95,6 +97,13 @@ export class ImageSource implements ImageLayout {
         `${count} images of ${imageSize}×${imageSize} need ${chunkCount} buffers; ${device.adapterName} binds too few`,
       );
     }
+    const negative = labels.findIndex((label) => label < 0);
+    if (negative >= 0)
+      throw new ShapeError(
+        `label ${negative} is ${labels[negative]}; classes count from 0`,
+      );
+    const classes =
+      labels.reduce((most, label) => Math.max(most, label), -1) + 1;
     return device.scoped("images on the GPU", () => {
       const chunks = Array.from({ length: chunkCount }, (_, i) =>
         device.upload(
@@ -111,6 +120,7 @@ export class ImageSource implements ImageLayout {
         perChunk,
         chunks,
         device.upload("labels", new Uint32Array(labels)),
+        classes,
         device.upload(
           "order",
           Uint32Array.from({ length: count }, (_, i) => i),

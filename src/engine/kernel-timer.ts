@@ -102,6 +102,24 @@ export class KernelTimer {
     return buffer;
   }
 
+  /** Makes the buffers of a candidate. False where the device cannot hold them: the others' are left as they were. */
+  async #makeRoom(dispatches: readonly Dispatch[]): Promise<boolean> {
+    const buffers = [...this.#buffers];
+    const retired = this.#retired.length;
+    this.#pattern ??= this.device.upload("random numbers", randomNumbers());
+    try {
+      await this.device.scoped("buffers to measure kernels with", () =>
+        this.buffers(dispatches),
+      );
+      return true;
+    } catch {
+      this.device.check();
+      this.#buffers.splice(0, Infinity, ...buffers);
+      this.#retired.splice(retired);
+      return false;
+    }
+  }
+
   /**
    * Seconds of one run of each candidate (a list of dispatches that run one after another): the median of several
    * samples. Undefined for a candidate that does not compile or cannot be bound.
@@ -112,14 +130,19 @@ export class KernelTimer {
   ): Promise<(number | undefined)[]> {
     const { device } = this;
     // Sizes first: a buffer that grows between two candidates would leave the first with the smaller one.
-    for (const dispatches of candidates) this.buffers(dispatches);
+    const fits: boolean[] = [];
+    for (const dispatches of candidates)
+      fits.push(await this.#makeRoom(dispatches));
     const commands = await Promise.all(
-      candidates.map((dispatches) =>
-        this.#commands(dispatches).catch(() => {
+      candidates.map(async (dispatches, i) => {
+        if (!fits[i]) return undefined;
+        try {
+          return await this.#commands(dispatches);
+        } catch {
           device.check(); // a candidate may fail, the device may not
           return undefined;
-        }),
-      ),
+        }
+      }),
     );
     const seconds = new Array<number | undefined>(candidates.length);
     const ready = commands.flatMap((list, i) => (list ? [{ list, i }] : []));

@@ -56,6 +56,7 @@ export class ParameterStore {
   #sizes: number[] | undefined;
   #stateSize = 0;
   #arenas: Arena[] = [];
+  #allocated: Promise<void> | undefined;
   #state: GPUBuffer | undefined;
 
   /** Declares a tensor while a model is traced; a second trace of the same model finds its own declarations. */
@@ -128,24 +129,36 @@ export class ParameterStore {
   }
 
   /** Creates the GPU memory (zeroed) for everything declared so far. Does nothing the second time. */
-  async allocate(device: Device): Promise<void> {
-    if (this.#arenas.length > 0) return;
+  allocate(device: Device): Promise<void> {
+    return (this.#allocated ??= this.#allocate(device).catch(
+      (error: unknown) => {
+        this.#allocated = undefined;
+        throw error;
+      },
+    ));
+  }
+
+  async #allocate(device: Device): Promise<void> {
     const sizes = this.arenaSizes;
     const usage =
       GPUBufferUsage.STORAGE |
       GPUBufferUsage.UNIFORM |
       GPUBufferUsage.COPY_SRC |
       GPUBufferUsage.COPY_DST;
-    await device.scoped("parameters", () => {
-      this.#arenas = sizes.map((size, i) => ({
+    const { arenas, state } = await device.scoped("parameters", () => ({
+      arenas: sizes.map((size, i) => ({
         parameters: device.buffer(`parameters ${i}`, size, usage),
         gradients: device.buffer(`gradients ${i}`, size, usage),
         momentum: device.buffer(`momentum ${i}`, size, usage),
         size,
-      }));
-      if (this.#stateSize > 0)
-        this.#state = device.buffer("state", this.#stateSize, usage);
-    });
+      })),
+      state:
+        this.#stateSize > 0
+          ? device.buffer("state", this.#stateSize, usage)
+          : undefined,
+    }));
+    this.#arenas = arenas;
+    this.#state = state;
   }
 
   /** The memory of a declared tensor, its gradient or its momentum. */

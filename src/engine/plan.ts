@@ -33,6 +33,15 @@ export class PoolSizes {
     return this.#sizes.reduce((sum, size) => sum + size, 0);
   }
 
+  get count(): number {
+    return this.#sizes.length;
+  }
+
+  /** Forgets all but the first buffers. */
+  shrink(count: number): void {
+    this.#sizes.splice(count);
+  }
+
   #match(sizes: readonly number[]): { taken: number[]; added: number[] } {
     const free = this.#sizes
       .map((size, buffer) => ({ size, buffer }))
@@ -70,6 +79,12 @@ export class BufferPool {
 
   get bytes(): number {
     return this.sizes.bytes;
+  }
+
+  /** Forgets all but the first buffers: the others could not be had. */
+  shrink(count: number): void {
+    this.sizes.shrink(count);
+    this.#buffers.splice(count);
   }
 
   destroy(): void {
@@ -121,6 +136,10 @@ export class Plan {
     const { store, resources, pool } = options;
     await store.allocate(device);
     const { tune = true } = options;
+    requireBindable(
+      device,
+      graph.nodes.flatMap(({ outputs }) => outputs),
+    );
     const target =
       options.target ??
       (tune ? await device.tunedTarget(graph) : device.target);
@@ -131,9 +150,10 @@ export class Plan {
       dispatches.map((dispatch) => device.pipeline(dispatch)),
     );
     const slices = new Map<Tensor, Slice>();
-    const commands = await device.scoped(
-      `memory and bindings of a plan of ${memory.bytes} bytes`,
-      () => {
+    const pooled = pool.sizes.count;
+    const what = `memory and bindings of a plan of ${memory.bytes} bytes`;
+    const commands = await device
+      .scoped(what, () => {
         const buffers = pool.take(device, memory.slots);
         for (const [tensor, { slot, offset }] of memory.places)
           slices.set(tensor, {
@@ -154,8 +174,11 @@ export class Plan {
             group: device.gpu.createBindGroup({ label, layout, entries }),
           };
         });
-      },
-    );
+      })
+      .catch((error: unknown) => {
+        pool.shrink(pooled);
+        throw error;
+      });
     return new Plan(
       device,
       dispatches,

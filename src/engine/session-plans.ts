@@ -92,8 +92,12 @@ export class SessionPlans {
   /** Forward, backward and, unless steps accumulate, the update of a batch of this size. */
   training(samples: number): Promise<TrainingPlan> {
     let plan = this.#training.get(samples);
-    if (!plan)
-      this.#training.set(samples, (plan = this.#compileTraining(samples)));
+    if (!plan) {
+      plan = this.#compileTraining(samples);
+      this.#training.set(samples, plan);
+      // What failed may be tried again, when there is more memory.
+      plan.catch(() => this.#training.delete(samples));
+    }
     return plan;
   }
 
@@ -119,7 +123,10 @@ export class SessionPlans {
       traceUpdate(store, options),
       options.source,
       [],
-    ));
+    ).catch((error: unknown) => {
+      this.#update = undefined;
+      throw error;
+    }));
   }
 
   /** Evaluation of `samples` images at a time, into the counters and logits of an evaluation of the same images or into new ones. */
@@ -143,8 +150,14 @@ export class SessionPlans {
       ["counters", counters],
       ["all logits", logits],
     ]);
-    const plan = await this.#compile(graph, source, [], { others });
-    return { plan, classes, counters, logits };
+    try {
+      const plan = await this.#compile(graph, source, [], { others });
+      return { plan, classes, counters, logits };
+    } catch (error) {
+      counters.destroy();
+      logits.destroy();
+      throw error;
+    }
   }
 
   /** As many images at a time as fit the memory that training has taken. */

@@ -52,6 +52,8 @@ export class Session {
   /** Largest (micro-)batch; smaller than the batch where gradients are accumulated. */
   readonly #micro: number;
   #host: HostBatch | undefined;
+  /** Of the logits. */
+  #classes = 0;
   #momentumReady = false;
 
   private constructor(
@@ -127,9 +129,14 @@ export class Session {
 
   /** Compiles the plans for a batch size, so that the first step does not have to. */
   async prepare(samples: number): Promise<void> {
-    const { batch } = this.options;
+    const { batch, source } = this.options;
     for (const size of new Set(microBatches(samples, this.#micro))) {
       const { logits } = await this.#plans.training(size);
+      this.#classes = logits.shape[3];
+      if (source.kind === "images" && source.images.classes > this.#classes)
+        throw new ShapeError(
+          `the model tells ${this.#classes} classes apart, and the labels name ${source.images.classes}`,
+        );
       if (this.#micro < batch) this.#logits.gather(batch, logits.shape[3]);
     }
     await this.#plans.update();
@@ -166,7 +173,7 @@ export class Session {
       throw new ShapeError(
         "feed: this session makes its batches from images on the GPU",
       );
-    this.#host.feed(images, labels);
+    this.#host.feed(images, labels, this.#classes);
   }
 
   /**
@@ -180,6 +187,7 @@ export class Session {
     offset = 0,
     samples = this.options.batch,
   }: TrainStep): Promise<void> {
+    this.#requireBatch(samples, offset);
     await this.prepare(samples);
     const values = {
       learningRate,
@@ -204,6 +212,21 @@ export class Session {
       first += size;
     }
     await (await this.#plans.update())?.run();
+  }
+
+  #requireBatch(samples: number, offset: number): void {
+    const { batch, source } = this.options;
+    if (!(Number.isInteger(samples) && samples >= 1 && samples <= batch))
+      throw new ShapeError(
+        `train: a step takes 1 to ${batch} images here, got ${samples}`,
+      );
+    if (
+      source.kind === "images" &&
+      !(offset >= 0 && offset + samples <= source.images.count)
+    )
+      throw new ShapeError(
+        `train: there are ${source.images.count} images, none from ${offset} to ${offset + samples}`,
+      );
   }
 
   /**

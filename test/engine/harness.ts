@@ -159,6 +159,20 @@ interface RunOptions {
 const fourD = (shape: readonly number[]): Shape =>
   [...Array<number>(4 - shape.length).fill(1), ...shape] as unknown as Shape;
 
+/** Fills what it hands out with NaN, as f32 and as f16: whoever reads what nobody wrote is found. */
+class DirtyPool extends BufferPool {
+  override take(device: Device, sizes: readonly number[]): GPUBuffer[] {
+    const buffers = super.take(device, sizes);
+    for (const buffer of buffers)
+      device.gpu.queue.writeBuffer(
+        buffer,
+        0,
+        new Uint32Array(buffer.size / 4).fill(0x7fc0_7e00),
+      );
+    return buffers;
+  }
+}
+
 /** A compiled graph whose inputs can be rewritten between runs, as a session does with the step uniform. */
 export class Compiled {
   private constructor(
@@ -232,7 +246,7 @@ export class Compiled {
     if (options.fuse) fuseBackward(graph, keep);
     if (options.recompute) recomputeActivations(graph, forward, keep);
     if (options.mixed) storeHalves(graph);
-    const pool = new BufferPool();
+    const pool = new DirtyPool();
     const plan = await Plan.compile(device, graph, {
       store: new ParameterStore(),
       resources,

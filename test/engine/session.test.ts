@@ -21,6 +21,8 @@ const plainModel: Model = (net, x) =>
     out: 3,
   });
 
+const twoClasses: Model = (net, x) => net.linear("fc", x, { out: 2 });
+
 const count = 10;
 const batch = 4;
 const data = randomImages(count, { mean: [0, 0, 0], std: [1, 1, 1] });
@@ -140,6 +142,51 @@ describe("a session", () => {
         return { loss: await session.loss(1), weights: await bitsOf(session) };
       });
     expect(await lossOf(4)).toEqual(await lossOf(2));
+  });
+
+  it("shows weights that are NaN in the loss, whatever lies between", async () => {
+    const models: Model[] = [plainModel, model];
+    for (const broken of models)
+      await withSession({ model: broken }, async (session) => {
+        const values = session.store.initialValues(0);
+        values.get("conv.weight")!.fill(NaN);
+        session.store.write(device, values);
+        await session.train({ step: 1, learningRate: 0.1 });
+        expect(await session.loss(1)).toBeNaN();
+      });
+  });
+
+  it("refuses a step over images that are not there, or more than a batch", () =>
+    withSession({}, async (session) => {
+      const step = { step: 1, learningRate: 0.1 };
+      for (const samples of [0, 5, 2.5, NaN])
+        await expect(session.train({ ...step, samples })).rejects.toThrow(
+          /train: a step takes 1 to 4 images here/,
+        );
+      for (const offset of [7, -1])
+        await expect(session.train({ ...step, offset })).rejects.toThrow(
+          ShapeError,
+        );
+      await session.train({ ...step, offset: 6 });
+    }));
+
+  it("refuses labels that the model does not know", async () => {
+    await expect(
+      withSession({ model: twoClasses }, () => Promise.resolve()),
+    ).rejects.toThrow("the model tells 2 classes apart, and the labels name 3");
+    await expect(
+      uploadImages({ ...data, labels: labels.map((label) => label - 1) }),
+    ).rejects.toThrow(/label 0 is -1/);
+    await withSession(
+      { source: { kind: "host", input: [8, 8, 3] } },
+      (session) => {
+        for (const label of [3, -1, 0.5, NaN])
+          expect(() => {
+            session.feed(new Float32Array(2 * 8 * 8 * 3), [0, label]);
+          }).toThrow(`label 1 is ${label}, which is no class from 0 to 2`);
+        return Promise.resolve();
+      },
+    );
   });
 
   it("refuses batches from the host that do not fit", async () => {

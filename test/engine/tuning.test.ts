@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Graph, type OpDefinition } from "../../src/engine/graph.js";
 import { kernelStore } from "../../src/engine/node-kernel-store.js";
-import type { Shape } from "../../src/engine/tensor.js";
+import type { Shape, Tensor } from "../../src/engine/tensor.js";
 import { type KernelRecord, Tuner } from "../../src/engine/tuning.js";
 import { testDevice } from "./harness.js";
 
@@ -65,6 +65,40 @@ describe("the tuner", () => {
       ]),
     );
     expect(measured).toEqual(["busy 1x1x1x4096", "busy 1x1x2x2048"]);
+    device.check();
+  });
+
+  it("passes over a variant that needs more memory than there is", async () => {
+    const device = await testDevice();
+    const { maxBufferSize } = device.gpu.limits;
+    const scratch: OpDefinition<object> = {
+      ...busy,
+      variants: () => ["huge", "slow", "fast"],
+      lower(node, lowering) {
+        busy.lower({ ...node, attributes: { names: ["slow"] } }, lowering);
+        if (lowering.target.kernels?.get("busy 1x1x1x4096") !== "huge") return;
+        const [x] = node.inputs as [Tensor];
+        lowering.emit({
+          label: "more than fits",
+          wgsl: `@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@compute @workgroup_size(1) fn main() { y[0] = x[0]; }`,
+          bindings: [
+            { tensor: x, access: "read" },
+            {
+              tensor: lowering.scratch("much", maxBufferSize / 2),
+              access: "write",
+            },
+          ],
+          workgroups: [1, 1, 1],
+        });
+      },
+    };
+    const graph = new Graph();
+    const resource = { kind: "resource", name: "x" } as const;
+    graph.add(scratch, [graph.external("x", shape, "words", resource)], {});
+    const { kernels } = await new Tuner(device).tune(graph, device.target);
+    expect(kernels).toEqual(new Map([["busy 1x1x1x4096", "fast"]]));
     device.check();
   });
 

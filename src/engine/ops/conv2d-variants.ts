@@ -2,7 +2,10 @@
  * Which kernel variant a convolution runs: what the target's record says of this shape, else a rule by the adapter's
  * family and the shape. The candidates are what the tuner measures.
  */
-import type { GatherVariant } from "../../../shaders/conv2d-gather.wgsl.js";
+import type {
+  GatherVariant,
+  RegisterVariant,
+} from "../../../shaders/conv2d-gather.wgsl.js";
 import type { GradWeightVariant } from "../../../shaders/conv2d-grad-weight.wgsl.js";
 import {
   vec4Channels,
@@ -111,7 +114,7 @@ function gatherRuns(
 ): boolean {
   switch (variant.family) {
     case "register":
-      return true;
+      return hasLanes(target, variant);
     case "tiled":
       return (
         canTile(target, problem.geometry) &&
@@ -123,6 +126,14 @@ function gatherRuns(
         variant.matrices === target.matrices
       );
   }
+}
+
+/** Whether a subgroup has as many lanes as a kernel that broadcasts counts on: with any other number it computes nonsense. */
+function hasLanes(
+  { subgroup }: KernelTarget,
+  { broadcast, workgroup }: Pick<RegisterVariant, "broadcast" | "workgroup">,
+): boolean {
+  return broadcast === 0 || (broadcast === subgroup && workgroup === subgroup);
 }
 
 function gatherRule(target: KernelTarget, problem: ConvProblem): GatherVariant {
@@ -171,7 +182,7 @@ function gradWeightRuns(
 ): boolean {
   switch (variant.family) {
     case "register":
-      return true;
+      return hasLanes(target, variant);
     case "tiled":
       return fits(target, variant, "tile", "tile");
     case "matrix":

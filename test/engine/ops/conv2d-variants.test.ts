@@ -8,6 +8,7 @@ import {
   gradWeightCandidates,
   gradWeightVariant,
 } from "../../../src/engine/ops/conv2d-variants.js";
+import { convKey } from "../../../src/engine/ops/conv2d-problem.js";
 import {
   parseGatherVariant,
   parseGradWeightVariant,
@@ -46,6 +47,26 @@ const gradWeight = (geometry: ConvGeometry, half = false) =>
   ({ pass: "gradWeight", geometry, half }) as const;
 
 const matrixUnits: KernelTarget = { ...gpu, matrices: "native" };
+
+describe("a record of another adapter", () => {
+  it("is not followed where a kernel counts on subgroups of another size", () => {
+    const shape = shapes[0]!;
+    const kernels = new Map([
+      [convKey(forward(shape)), "r4x16/w8/b8"],
+      [convKey(gradWeight(shape)), "r4x16/w8/b8/s1"],
+    ]);
+    const lanes = (subgroup: number) => {
+      const target = { ...gpu, family: "register", subgroup, kernels } as const;
+      return [
+        gatherVariant(target, forward(shape)),
+        gradWeightVariant(target, gradWeight(shape), false),
+      ].map((variant) => "broadcast" in variant && variant.broadcast);
+    };
+    expect(lanes(8)).toEqual([8, 8]);
+    expect(lanes(4)).toEqual([4, 4]);
+    expect(lanes(0)).toEqual([0, 0]);
+  });
+});
 
 describe("names of kernel variants", () => {
   it("parse back to the same variant", () => {

@@ -12,6 +12,7 @@ import { reluBackward, relu as referenceRelu } from "../../reference/relu.js";
 import { map, ref } from "../../reference/tensor.js";
 import { random, runGraph } from "../harness.js";
 
+const vector = (values: number[]) => ref([1, 1, 1, values.length], values);
 const f32 = (values: Float64Array) => Float64Array.from(values, Math.fround);
 
 describe("relu", () => {
@@ -27,6 +28,16 @@ describe("relu", () => {
     const y = referenceRelu(x);
     expect(run.outputs[0]).toEqual(y);
     expect(run.gradients[0]).toEqual(reluBackward(dy, y));
+  });
+
+  it("leaves NaN as it is, and the gradient behind it", async () => {
+    const run = await runGraph(
+      [{ values: vector([NaN, -1, 2, 0]), layout: "nhwc", gradient: true }],
+      (graph, inputs) => [graph.apply(relu, inputs, {})],
+      { upstream: vector([3, 4, 5, 6]) },
+    );
+    expect([...run.outputs[0]!.data]).toEqual([NaN, 0, 2, 0]);
+    expect([...run.gradients[0]!.data]).toEqual([3, 0, 5, 0]);
   });
 
   it("covers a tensor that needs two rows of workgroups", async () => {

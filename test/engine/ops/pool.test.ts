@@ -44,6 +44,35 @@ describe("maxPool", () => {
     },
   );
 
+  it("passes NaN on, whatever follows it in the window, and the gradient to it", async () => {
+    const values = [1, NaN, 7, 2, 5, 6, 3, 4];
+    const run = await runGraph(
+      [
+        {
+          values: ref([1, 2, 4, 1], values),
+          layout: "nhwc",
+          gradient: true,
+        },
+      ],
+      (graph, inputs) => [
+        graph.apply(
+          relu,
+          [
+            graph.add(maxPool, inputs, {
+              kernel: 2,
+              stride: 2,
+              padding: 0,
+            })[0]!,
+          ],
+          {},
+        ),
+      ],
+      { upstream: ref([1, 1, 2, 1], [8, 9]), fuse: true },
+    );
+    expect([...run.outputs[0]!.data]).toEqual([NaN, 7]);
+    expect([...run.gradients[0]!.data]).toEqual([0, 8, 9, 0, 0, 0, 0, 0]);
+  });
+
   it.each([geometries[0]!, geometries[1]!])(
     "$kernel/$stride/$padding takes over a ReLU on either side without a change",
     async ({ shape, ...options }) => {
