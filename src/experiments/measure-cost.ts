@@ -3,10 +3,10 @@ import type { Dataset } from "../data/types.js";
 import type { Device } from "../engine/device.js";
 import { ImageSource } from "../engine/image-source.js";
 import { Session } from "../engine/session.js";
-import { buildModel } from "../models/registry.js";
-import { augmentations, type TrainSettings } from "./settings.js";
+import type { TrainSettings } from "./settings.js";
 import { imagesOf, type DataSize } from "./sweep-cost.js";
 import type { SweepJob } from "./sweep.js";
+import { trainingOptions } from "./training-options.js";
 
 /** What one model costs with the settings of its jobs. */
 export interface MeasuredCost {
@@ -42,17 +42,10 @@ export async function measureCost(
   const started = performance.now();
   let session: Session | undefined;
   try {
-    session = await Session.create(device, {
-      model: buildModel(settings.model, classNames.length, settings),
-      source: {
-        kind: "images",
-        images,
-        augmentation: augmentations[settings.augment],
-      },
-      batch,
-      optimizer: settings,
-      labelSmoothing: settings.labelSmoothing,
-    });
+    session = await Session.create(
+      device,
+      trainingOptions(settings, classNames.length, images, batch),
+    );
     const { train: step } = bindSteps(session);
     const evaluation = await session.evaluation(images);
     try {

@@ -5,8 +5,8 @@ import { chunksOf, type ImageLayout } from "../engine/image-source.js";
 import { planTraining, type TrainingMemory } from "../engine/plan-training.js";
 import type { KernelTarget } from "../engine/graph.js";
 import { UserError } from "../errors.js";
-import { buildModel } from "../models/registry.js";
-import { augmentations, type TrainSettings } from "./settings.js";
+import type { TrainSettings } from "./settings.js";
+import { trainingOptions } from "./training-options.js";
 
 /** What planning asks of a device (of `Device`, or of one that is only imagined). */
 export interface Capacity {
@@ -45,21 +45,16 @@ export function planRun(
     std,
     ...chunksOf(count, imageSize, bindingBytes(capacity)),
   });
-  const batch = Math.min(settings.batch, kept);
+  const { batch, ...options } = trainingOptions(
+    settings,
+    classNames.length,
+    images(train.count),
+    kept,
+  );
   const rest = kept % batch;
   return planTraining({
-    model: buildModel(settings.model, classNames.length, settings),
-    source: {
-      kind: "images",
-      images: images(train.count),
-      augmentation: augmentations[settings.augment],
-    },
-    optimizer: settings,
-    labelSmoothing: settings.labelSmoothing,
-    recompute: settings.recompute ?? false,
-    precision: settings.precision,
+    ...options,
     batches: rest > 0 ? [batch, rest] : [batch],
-    microBatch: settings.microBatch ?? batch,
     evaluation: images(test.count),
     target: capacity.target,
   });

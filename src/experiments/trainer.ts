@@ -8,12 +8,11 @@ import type { Evaluation } from "../engine/evaluation.js";
 import { OutOfMemoryError } from "../engine/errors.js";
 import { ImageSource } from "../engine/image-source.js";
 import { Session } from "../engine/session.js";
-import { buildModel } from "../models/registry.js";
 import { type CheckpointFile, fitCheckpoint } from "./checkpoint.js";
 import { forImageSize } from "./image-size.js";
 import { outOfMemory, requireFit } from "./memory.js";
 import type { PoisonResult } from "./poison.js";
-import { augmentations, planCourse, type TrainSettings } from "./settings.js";
+import { planCourse, type TrainSettings } from "./settings.js";
 import { InterruptedError } from "./training-errors.js";
 import type {
   TrainControl,
@@ -21,6 +20,7 @@ import type {
   TrainResult,
 } from "./training-events.js";
 import { TrainingLoop } from "./training-loop.js";
+import { trainingOptions } from "./training-options.js";
 
 export { DivergedError, InterruptedError } from "./training-errors.js";
 export type * from "./training-events.js";
@@ -43,35 +43,32 @@ export async function train(
   const common = { imageSize, mean, std };
   const memory = requireFit(settings, dataset, poisoned.kept.length, device);
   events.onPlan?.(memory);
-  const trainImages = await ImageSource.upload(device, {
-    ...common,
-    images: dataset.train.images,
-    labels: poisoned.given,
-  });
-  const testImages = await ImageSource.upload(device, {
-    ...common,
-    images: dataset.test.images,
-    labels: dataset.test.labels,
-  });
   let started = false;
+  let trainImages: ImageSource | undefined;
+  let testImages: ImageSource | undefined;
   let session: Session | undefined;
   let evaluation: Evaluation | undefined;
   try {
-    const batch = Math.min(settings.batch, poisoned.kept.length);
+    trainImages = await ImageSource.upload(device, {
+      ...common,
+      images: dataset.train.images,
+      labels: poisoned.given,
+    });
+    testImages = await ImageSource.upload(device, {
+      ...common,
+      images: dataset.test.images,
+      labels: dataset.test.labels,
+    });
+    const options = trainingOptions(
+      settings,
+      classNames.length,
+      trainImages,
+      poisoned.kept.length,
+    );
+    const { batch } = options;
     session = await forImageSize(settings.model, imageSize, () =>
       Session.create(device, {
-        model: buildModel(settings.model, classNames.length, settings),
-        source: {
-          kind: "images",
-          images: trainImages,
-          augmentation: augmentations[settings.augment],
-        },
-        batch,
-        optimizer: settings,
-        labelSmoothing: settings.labelSmoothing,
-        microBatch: settings.microBatch ?? batch,
-        recompute: settings.recompute ?? false,
-        precision: settings.precision,
+        ...options,
         seed: settings.seed,
         kernels: control.kernels,
       }),
@@ -106,8 +103,8 @@ export async function train(
   } finally {
     evaluation?.destroy();
     session?.destroy();
-    trainImages.destroy();
-    testImages.destroy();
+    trainImages?.destroy();
+    testImages?.destroy();
   }
 }
 
