@@ -1,5 +1,10 @@
 /** Text that several kernels share: dispatch geometry, index decoding, the fused epilogues' arithmetic. */
 
+/** Rounds a channel count up to the vec4 granularity of every kernel. */
+export function pad4(channels: number): number {
+  return (channels + 3) & ~3;
+}
+
 /** Most workgroups that one dispatch dimension can hold (WebGPU's guaranteed maxComputeWorkgroupsPerDimension). */
 const maxWorkgroupsPerDimension = 65_535;
 

@@ -1,5 +1,5 @@
 /** Geometry of a convolution and the two index functions that turn it into a GEMM without an im2col buffer. */
-import { pad4 } from "../src/engine/tensor.js";
+import { pad4 } from "./common.js";
 
 /** A convolution from x `[n, h, w, cin]` to y `[n, oh, ow, cout]`, weights `[kh][kw][cin][cout]`. */
 export interface ConvGeometry {

@@ -2,9 +2,8 @@
  * Inverted dropout: y = x·keep/(1−p), the mask a counter-based function of (seed, epoch, sample, layer, element), so that
  * backward recomputes it and the CPU reference draws the same. The element index counts logical NHWC elements.
  */
-import { Purpose } from "../src/engine/random.js";
 import { elementwiseMain, storage } from "./common.js";
-import { philox } from "./random.wgsl.js";
+import { philox, Purpose } from "./random.wgsl.js";
 import { stepUniform } from "./step.wgsl.js";
 
 export interface DropoutOptions {

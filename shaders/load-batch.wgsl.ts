@@ -10,9 +10,8 @@
  * A binding holds at most a few hundred MB, so the bytes come in chunks of `imagesPerChunk` images.
  */
 import { wgsl } from "wgsl-preprocessor/wgsl-preprocessor.js";
-import { Purpose } from "../src/engine/random.js";
 import { elementwiseMain, repeat, storage } from "./common.js";
-import { philox } from "./random.wgsl.js";
+import { philox, Purpose } from "./random.wgsl.js";
 import { stepUniform } from "./step.wgsl.js";
 
 export interface LoadBatchOptions {

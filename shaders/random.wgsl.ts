@@ -1,4 +1,18 @@
-/** Philox4x32-10 in WGSL: the same words as src/engine/random.ts. No bindings of its own; other kernels include it. */
+/** What the random numbers on the GPU and on the CPU share, and Philox4x32-10 in WGSL: the same words as src/engine/random.ts. */
+
+/** What a random number is for. Part of the counter, so streams never overlap; the values must never change. */
+export const Purpose = {
+  init: 0,
+  order: 1,
+  augment: 2,
+  dropout: 3,
+  select: 4,
+  draw: 5,
+  split: 6,
+  bootstrap: 7,
+} as const;
+
+/** No bindings of its own; other kernels include it. */
 export const philox = /* wgsl */ `
 fn mul_high(a: u32, b: u32) -> u32 {
   let a_low = a & 0xffffu;

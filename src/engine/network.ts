@@ -35,6 +35,8 @@ export interface PoolOptions {
 
 export class Network {
   #dropouts = 0;
+  /** Of parameters: a gradient has one place, so one layer each. */
+  readonly #names = new Set<string>();
 
   constructor(
     readonly graph: Graph,
@@ -47,6 +49,11 @@ export class Network {
   ) {}
 
   #parameter(spec: ParameterSpec): Tensor {
+    if (this.#names.has(spec.name))
+      throw new ShapeError(
+        `two layers have a parameter named ${spec.name}; give each layer a name of its own`,
+      );
+    this.#names.add(spec.name);
     const { name, shape, layout, role } = this.store.declare(spec);
     return this.graph.external(name, shape, layout, { kind: role, name });
   }

@@ -37,13 +37,13 @@ export interface Slice {
   readonly size: number;
 }
 
+/** What a parameter has on the GPU; gradients and momentum where it is trained. */
+type Role = "parameters" | "gradients" | "momentum";
+
 /** One arena of parameters with its gradients and momentum, all of `size` bytes. */
-export interface Arena {
-  readonly parameters: GPUBuffer;
-  readonly gradients: GPUBuffer;
-  readonly momentum: GPUBuffer;
+export type Arena = { readonly [role in Role]?: GPUBuffer } & {
   readonly size: number;
-}
+};
 
 /** Arenas stay below every adapter's binding limit and large enough that there are few of them. */
 const arenaBytes = 64 * 2 ** 20;
@@ -58,6 +58,15 @@ export class ParameterStore {
   #arenas: Arena[] = [];
   #allocated: Promise<void> | undefined;
   #state: GPUBuffer | undefined;
+
+  /** @param trains whether there is to be memory for gradients and momentum */
+  constructor(private readonly trains = true) {}
+
+  get #roles(): readonly Role[] {
+    return this.trains
+      ? ["parameters", "gradients", "momentum"]
+      : ["parameters"];
+  }
 
   /** Declares a tensor while a model is traced; a second trace of the same model finds its own declarations. */
   declare(spec: ParameterSpec): ParameterSpec {
@@ -114,7 +123,9 @@ export class ParameterStore {
   /** Bytes of parameters, gradients, momentum and state, allocated or not. */
   get bytes(): number {
     return (
-      this.arenaSizes.reduce((sum, size) => sum + 3 * size, 0) + this.#stateSize
+      this.#roles.length *
+        this.arenaSizes.reduce((sum, size) => sum + size, 0) +
+      this.#stateSize
     );
   }
 
@@ -146,11 +157,14 @@ export class ParameterStore {
       GPUBufferUsage.COPY_SRC |
       GPUBufferUsage.COPY_DST;
     const { arenas, state } = await device.scoped("parameters", () => ({
-      arenas: sizes.map((size, i) => ({
-        parameters: device.buffer(`parameters ${i}`, size, usage),
-        gradients: device.buffer(`gradients ${i}`, size, usage),
-        momentum: device.buffer(`momentum ${i}`, size, usage),
+      arenas: sizes.map((size, i): Arena => ({
         size,
+        ...Object.fromEntries(
+          this.#roles.map((role) => [
+            role,
+            device.buffer(`${role} ${i}`, size, usage),
+          ]),
+        ),
       })),
       state:
         this.#stateSize > 0
@@ -162,10 +176,7 @@ export class ParameterStore {
   }
 
   /** The memory of a declared tensor, its gradient or its momentum. */
-  slice(
-    name: string,
-    what: "parameters" | "gradients" | "momentum" | "state",
-  ): Slice {
+  slice(name: string, what: Role | "state"): Slice {
     const place = this.#places.get(name);
     const spec = this.#specs.get(name);
     const buffer =
@@ -213,10 +224,14 @@ export class ParameterStore {
   /** Reads weights and state, gradients, or momentum, in PyTorch's layouts. Waits for all submitted work. */
   async read(
     device: Device,
-    what: "parameters" | "gradients" | "momentum" = "parameters",
+    what: Role = "parameters",
   ): Promise<Map<string, Float32Array>> {
     const arenas = await Promise.all(
-      this.#arenas.map((arena) => device.read(arena[what])),
+      this.#arenas.map((arena) => {
+        const buffer = arena[what];
+        if (!buffer) throw new ShapeError(`there are no ${what} here`);
+        return device.read(buffer);
+      }),
     );
     const state =
       what === "parameters" && this.#state
@@ -239,11 +254,8 @@ export class ParameterStore {
   }
 
   destroy(): void {
-    for (const { parameters, gradients, momentum } of this.#arenas) {
-      parameters.destroy();
-      gradients.destroy();
-      momentum.destroy();
-    }
+    for (const arena of this.#arenas)
+      for (const role of this.#roles) arena[role]?.destroy();
     this.#state?.destroy();
   }
 }

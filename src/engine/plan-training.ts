@@ -17,6 +17,7 @@ import {
   microBatches,
   traceEvaluation,
   traceTraining,
+  traceUpdate,
   type TrainingOptions,
 } from "./trace.js";
 
@@ -116,7 +117,7 @@ export function planTraining(request: PlanRequest): TrainingMemory {
     },
     dispatches:
       perStep * first.dispatches.length +
-      (accumulates ? store.arenaSizes.length : 0),
+      (accumulates ? lower(traceUpdate(store, request), target).length : 0),
   };
 }
 

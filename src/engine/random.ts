@@ -6,17 +6,7 @@
  * randomness (say, augmentation) never disturbs another (say, the initial weights).
  */
 
-/** What a random number is for. Part of the counter, so streams never overlap; the values must never change. */
-export const Purpose = {
-  init: 0,
-  order: 1,
-  augment: 2,
-  dropout: 3,
-  select: 4,
-  draw: 5,
-  split: 6,
-  bootstrap: 7,
-} as const;
+export { Purpose } from "../../shaders/random.wgsl.js";
 
 const M0 = 0xd2511f53;
 const M1 = 0xcd9e8d57;

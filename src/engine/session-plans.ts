@@ -21,6 +21,8 @@ import type { KernelRecord } from "./tuning.js";
 
 export interface PlansOptions extends TrainingOptions {
   readonly source: BatchSource;
+  /** False where the session only evaluates: then nothing is compiled for training, and takes memory (default true). */
+  readonly trains?: boolean;
   /** Overrides the kernel family (tests run every variant). */
   readonly target?: KernelTarget;
   /** A record of kernels to use again (`Session.kernels` of an earlier run); what it lacks is chosen by rule. */
@@ -48,7 +50,7 @@ export interface TrainingPlan {
 }
 
 export class SessionPlans {
-  readonly store = new ParameterStore();
+  readonly store: ParameterStore;
   /** Buffers by the names under which graphs know them. */
   readonly resources = new Map<string, GPUBuffer>();
   readonly #pool = new BufferPool();
@@ -60,7 +62,9 @@ export class SessionPlans {
     private readonly device: Device,
     private readonly options: PlansOptions,
     private readonly cut: Cut,
-  ) {}
+  ) {
+    this.store = new ParameterStore(options.trains);
+  }
 
   /** Makes a zeroed buffer that the caller keeps or puts among the resources. */
   buffer(name: string, size: number, extra = 0): GPUBuffer {
@@ -160,6 +164,12 @@ export class SessionPlans {
     }
   }
 
+  /** Declares and allocates the parameters of a model that is not trained. */
+  declare(): Promise<void> {
+    traceEvaluation(this.store, this.options, 1);
+    return this.store.allocate(this.device);
+  }
+
   /** As many images at a time as fit the memory that training has taken. */
   evaluationBatch(images: ImageSource): number {
     const { store, options, target } = this;
@@ -182,8 +192,10 @@ export class SessionPlans {
     const resources = new Map([...this.resources, ...others]);
     bindSource(source, resources);
     store.arenas.forEach((arena, i) => {
-      for (const what of ["parameters", "gradients", "momentum"] as const)
-        resources.set(`${what} ${i}`, arena[what]);
+      for (const what of ["parameters", "gradients", "momentum"] as const) {
+        const buffer = arena[what];
+        if (buffer) resources.set(`${what} ${i}`, buffer);
+      }
     });
     const chosen = options.target ?? options.kernels;
     const plan = await Plan.compile(device, graph, {

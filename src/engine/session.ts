@@ -85,7 +85,8 @@ export class Session {
     const session = new Session(device, options);
     try {
       session.#createResources();
-      await session.prepare(options.batch);
+      if (options.trains ?? true) await session.prepare(options.batch);
+      else await session.#plans.declare();
     } catch (error) {
       session.destroy();
       throw error;
@@ -215,7 +216,9 @@ export class Session {
   }
 
   #requireBatch(samples: number, offset: number): void {
-    const { batch, source } = this.options;
+    const { batch, source, trains = true } = this.options;
+    if (!trains)
+      throw new ShapeError("train: this session was made to evaluate only");
     if (!(Number.isInteger(samples) && samples >= 1 && samples <= batch))
       throw new ShapeError(
         `train: a step takes 1 to ${batch} images here, got ${samples}`,
@@ -254,7 +257,7 @@ export class Session {
     return (await this.copyLosses(step, step).read())[0]!;
   }
 
-  /** Logits `[samples, classes]` of the last training step's batch, before its update. Waits for it. */
+  /** Logits `[samples, classes]` of the last training step's batch, before its update; to be read before an evaluation. Waits for it. */
   lastLogits(): Promise<Float32Array> {
     return this.#logits.read();
   }
@@ -294,6 +297,7 @@ export class Session {
       full,
       tail,
       (offset) => {
+        this.#logits.forget();
         this.#writeStep({ offset });
       },
     );

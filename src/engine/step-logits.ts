@@ -43,9 +43,17 @@ export class StepLogits {
     this.#last = { samples: whole, classes, slice: gathered };
   }
 
+  /** Says that the plans' memory is used for something else now. */
+  forget(): void {
+    if (!this.#gathered) this.#last = undefined;
+  }
+
   /** `[samples, classes]`. Waits for the step. */
   async read(): Promise<Float32Array> {
-    if (!this.#last) throw new ShapeError("lastLogits: no step has run");
+    if (!this.#last)
+      throw new ShapeError(
+        "lastLogits: no step has run since the start, or since an evaluation",
+      );
     const {
       samples,
       classes,

@@ -6,14 +6,14 @@ export const kernelTargets = {
     family: "tiled",
     parallelism: 264,
     subgroup: 0,
-    half: undefined,
+    half: "native",
     limits: { workgroupBytes: 49_152, invocations: 1024 },
   },
   software: {
     family: "register",
     parallelism: 16,
     subgroup: 0,
-    half: undefined,
+    half: "packed",
     limits: { workgroupBytes: 32_768, invocations: 1024 },
   },
 } as const satisfies Record<string, KernelTarget>;

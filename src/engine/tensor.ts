@@ -1,4 +1,7 @@
 /** Symbolic tensors: a shape, a memory layout and where the words live. Values exist only on the GPU. */
+import { pad4 } from "../../shaders/common.js";
+
+export { pad4 };
 
 /** `[N, H, W, C]` for activations, `[kh, kw, Cin, Cout]` for weights, `[1, 1, 1, n]` for vectors and plain words. */
 export type Shape = readonly [number, number, number, number];
@@ -27,11 +30,6 @@ export interface Tensor {
   type: "f32" | "f16";
   /** Reassigned once at most: autodiff turns a planned tensor into a parameter's gradient. */
   storage: Storage;
-}
-
-/** Rounds a channel count up to the vec4 granularity of every kernel. */
-export function pad4(channels: number): number {
-  return (channels + 3) & ~3;
 }
 
 /** Number of elements, padding included. */

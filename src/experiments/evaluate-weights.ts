@@ -31,12 +31,12 @@ export async function evaluateWeights(
     std,
   });
   const classes = classNames.length;
-  const batch = Math.min(64, test.count);
   const session = await forImageSize(model, imageSize, () =>
     Session.create(device, {
       model: buildModel(model, classes, options),
       source: { kind: "images", images },
-      batch,
+      batch: test.count,
+      trains: false,
     }),
   );
   try {

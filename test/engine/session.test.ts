@@ -156,6 +156,37 @@ describe("a session", () => {
       });
   });
 
+  it("knows the logits of its last step until an evaluation takes their place", () =>
+    withSession({}, async (session) => {
+      await session.train({ step: 1, learningRate: 0.1 });
+      expect(await session.lastLogits()).toHaveLength(batch * 3);
+      const evaluation = await session.evaluation(images);
+      await evaluation.run();
+      evaluation.destroy();
+      await expect(session.lastLogits()).rejects.toThrow(
+        /no step has run since/,
+      );
+    }));
+
+  it("evaluates without anything of training, with the same logits", async () => {
+    const evaluate = async (session: Session) => {
+      const evaluation = await session.evaluation(images, batch);
+      const { logits } = await evaluation.run();
+      evaluation.destroy();
+      return { logits, memory: session.memory };
+    };
+    const full = await withSession({}, evaluate);
+    const lean = await withSession({ trains: false }, async (session) => {
+      await expect(
+        session.train({ step: 1, learningRate: 0.1 }),
+      ).rejects.toThrow(/evaluate only/);
+      return evaluate(session);
+    });
+    expect(lean.logits).toEqual(full.logits);
+    expect(lean.memory.plan).toBeLessThan(full.memory.plan);
+    expect(lean.memory.parameters).toBeLessThan(full.memory.parameters / 2);
+  });
+
   it("refuses a step over images that are not there, or more than a batch", () =>
     withSession({}, async (session) => {
       const step = { step: 1, learningRate: 0.1 };
@@ -274,6 +305,17 @@ describe("a model that cannot be trained", () => {
     });
     await expect(attempt).rejects.toThrow(ShapeError);
     await expect(attempt).rejects.toThrow(/unused\.(weight|bias)/);
+  });
+
+  it("is refused when two layers share a name", async () => {
+    const twice: Model = (net, x) => {
+      const same = { out: 4, kernel: 3, padding: 1 };
+      x = net.conv2d("conv", net.conv2d("conv", x, same), same);
+      return net.linear("fc", x, { out: 3 });
+    };
+    await expect(
+      withSession({ model: twice }, () => Promise.resolve()),
+    ).rejects.toThrow(/two layers have a parameter named conv\.weight/);
   });
 
   it("is refused when it returns no logits", async () => {
