@@ -1,4 +1,7 @@
 import { defineConfig } from "vite";
+import { licences } from "./licences.js";
+
+const { page, worker } = licences();
 
 /**
  * The lab as static files in dist/web: relative addresses, so that any host and any sub-path will do, and the embedded
@@ -8,7 +11,8 @@ export default defineConfig({
   root: import.meta.dirname,
   base: "./",
   publicDir: "../data",
-  worker: { format: "es" },
+  plugins: [page],
+  worker: { format: "es", plugins: worker },
   build: {
     outDir: "../dist/web",
     emptyOutDir: true,

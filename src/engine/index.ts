@@ -1,4 +1,5 @@
 /** tarnish/engine: a small WebGPU training engine. See docs/engine.md for a ten-line example. */
+/// <reference types="@webgpu/types" preserve="true" />
 export type { AdapterChoice } from "./adapter.js";
 export { Device } from "./device.js";
 export * from "./errors.js";
