@@ -20,17 +20,64 @@ export interface Parameters {
   readonly complaints: readonly string[];
 }
 
-/** A share between 0 and 1, in at most four digits: 0.4, not 0.4000001. */
-export function parseLevels(text: string): number[] | string {
-  const levels = text
+/** A whole number of at least `min`, or what is wrong with the text. */
+export function parseWhole(text: string, min: number): number | string {
+  const value = Number(text);
+  if (!/^\d+$/.test(text.trim()) || value < min)
+    return `expected a whole number of at least ${min}`;
+  return Number.isSafeInteger(value) ? value : "this number is too large";
+}
+
+/** A decimal number, as people write one: no 0x10, no 1e-7. */
+const decimal = /^(\d+(\.\d*)?|\.\d+)$/;
+
+/**
+ * Levels as shares (of 1) or percentages (of 100), sorted, each once; or what is wrong with the text. Finer steps than a
+ * hundredth of a percent are refused: no title tells them apart.
+ */
+export function parseLevels(text: string, of: 1 | 100 = 1): number[] | string {
+  const percent = of === 100;
+  const parts = text
     .split(",")
-    .map((part) => part.trim())
-    .filter(Boolean)
-    .map(Number);
-  if (levels.length === 0) return "name at least one level, such as 0, 0.2";
-  const wrong = levels.find((level) => !(level >= 0 && level < 1));
-  if (wrong !== undefined) return "levels are shares from 0 to below 1";
+    .map((part) => (percent ? part.replace("%", "") : part).trim())
+    .filter(Boolean);
+  if (parts.length === 0)
+    return `expected at least one level, such as ${percent ? "0, 20" : "0, 0.2"}`;
+  if (!parts.every((part) => decimal.test(part) && Number(part) < of))
+    return `expected ${percent ? "percentages" : "shares"} from 0 to below ${of}`;
+  const digits = percent ? 2 : 4;
+  if (
+    parts.some((part) => Number(part) !== Number(Number(part).toFixed(digits)))
+  )
+    // prettier-ignore
+    return `expected at most ${digits} digits after the point`;
+  // Without the noise of binary fractions: 7 % is 0.07, not 0.07000000000000001.
+  const levels = parts.map((part) => Number((Number(part) / of).toFixed(4)));
   return [...new Set(levels)].sort((a, b) => a - b);
+}
+
+/** Whether two requests ask for the same study: the order of models, levels and arms within them changes nothing. */
+export function sameStudy(a: StudyRequest, b: StudyRequest): boolean {
+  const key = ({
+    data,
+    models,
+    levels,
+    arms,
+    epochs,
+    seed,
+    trainLimit,
+  }: StudyRequest) =>
+    // prettier-ignore
+    JSON.stringify([
+      data,
+      models.toSorted(),
+      levels.filter((level) => level > 0).toSorted(),
+      arms.toSorted(),
+      epochs,
+      seed,
+      trainLimit ?? null,
+    ]);
+  return key(a) === key(b);
 }
 
 export function parseParameters(query: string): Parameters {
@@ -42,9 +89,9 @@ export function parseParameters(query: string): Parameters {
   const whole = (name: string, otherwise: number, min: number): number => {
     const text = given.get(name);
     if (text === null) return otherwise;
-    const value = Number(text);
-    if (Number.isSafeInteger(value) && value >= min) return value;
-    complain(name, `expected a whole number of at least ${min}`);
+    const value = parseWhole(text, min);
+    if (typeof value === "number") return value;
+    complain(name, value);
     return otherwise;
   };
   const words = <T extends string>(

@@ -2,7 +2,13 @@
 import { memo } from "preact/compat";
 import { useState } from "preact/hooks";
 import { modelNames } from "../../../src/models/registry.js";
-import { parseLevels } from "../params.js";
+import {
+  fieldNames,
+  fieldsOf,
+  type Fields,
+  readFields,
+  type TextField,
+} from "../fields.js";
 import type { OwnDataFacts, SavedStudy, StudyRequest } from "../protocol.js";
 import type { Actions } from "../use-lab.js";
 import { DataChoice } from "./data-choice.js";
@@ -21,9 +27,6 @@ interface Props {
 /** Models that a GPU in a page trains while one watches; the others take hours. */
 const quick = new Set(["lenet", "shallow", "resnet8"]);
 
-const asPercents = (levels: readonly number[]) =>
-  levels.map((level) => Number((100 * level).toFixed(2))).join(", ");
-
 function toggled<T>(list: readonly T[], item: T): readonly T[] {
   return list.includes(item)
     ? list.filter((other) => other !== item)
@@ -31,61 +34,41 @@ function toggled<T>(list: readonly T[], item: T): readonly T[] {
 }
 
 function SetupForm({ able, saved, own, chosen, initial, actions }: Props) {
-  const [request, setRequest] = useState(initial);
-  const [percents, setPercents] = useState(asPercents(initial.levels));
-  const change = (part: Partial<StudyRequest>) => {
-    setRequest({ ...request, ...part });
+  const [fields, setFields] = useState(() => fieldsOf(initial));
+  const change = (part: Partial<Fields>) => {
+    setFields({ ...fields, ...part });
   };
-  const levels = parseLevels(
-    percents
-      .split(",")
-      .map((part) =>
-        part.trim() === "" ? "" : String(Number(part.replace("%", "")) / 100),
-      )
-      .join(","),
-  );
-  const wrong =
-    typeof levels === "string"
-      ? `Levels: ${levels.replaceAll("0, 0.2", "0, 20").replace("shares from 0 to below 1", "percentages from 0 to below 100")}.`
-      : request.models.length === 0
-        ? "Choose at least one model."
-        : request.arms.length === 0
-          ? "Choose wrong labels, removed images, or both."
-          : null;
+  const { request, wrong, wrongFields } = readFields(fields);
   const submit = (event: Event) => {
     event.preventDefault();
-    if (wrong === null && typeof levels !== "string" && able)
-      actions.start({ ...request, levels, data: chosen });
+    if (request && able) actions.start({ ...request, data: chosen });
   };
-  const whole = (
-    key: "epochs" | "seed" | "trainLimit",
-    label: string,
-    min: number,
+  // Text, not type="number": that one hides what it cannot read, and nobody can say what is wrong with it.
+  const text = (
+    key: TextField,
+    inputMode: "numeric" | "text",
+    unit = "",
     hint?: string,
   ) => (
     <label class="field">
-      {label}
+      {fieldNames[key]}
+      {unit}
       <input
-        type="number"
-        min={min}
-        step={1}
-        value={request[key] ?? ""}
+        name={key}
+        type="text"
+        inputMode={inputMode}
+        autoComplete="off"
+        value={fields[key]}
         placeholder={hint}
+        aria-invalid={wrongFields.has(key)}
+        aria-describedby={wrongFields.has(key) ? "wrong" : undefined}
         onInput={({ currentTarget }) => {
-          const value = currentTarget.valueAsNumber;
-          change({
-            [key]:
-              Number.isSafeInteger(value) && value >= min
-                ? value
-                : key === "trainLimit"
-                  ? undefined
-                  : initial[key],
-          });
+          change({ [key]: currentTarget.value });
         }}
       />
     </label>
   );
-  const heavy = request.models.filter((model) => !quick.has(model));
+  const heavy = fields.models.filter((model) => !quick.has(model));
   return (
     <form class="setup" onSubmit={submit} aria-label="The study">
       {saved && able && (
@@ -106,7 +89,7 @@ function SetupForm({ able, saved, own, chosen, initial, actions }: Props) {
       <fieldset disabled={!able}>
         <legend>Data</legend>
         <DataChoice able={able} own={own} chosen={chosen} actions={actions} />
-        {whole("trainLimit", "Training images", 10, "all")}
+        {text("trainLimit", "numeric", "", "all")}
       </fieldset>
       <fieldset disabled={!able}>
         <legend>Models</legend>
@@ -115,9 +98,9 @@ function SetupForm({ able, saved, own, chosen, initial, actions }: Props) {
             <label key={model}>
               <input
                 type="checkbox"
-                checked={request.models.includes(model)}
+                checked={fields.models.includes(model)}
                 onChange={() => {
-                  change({ models: toggled(request.models, model) });
+                  change({ models: toggled(fields.models, model) });
                 }}
               />{" "}
               {model}
@@ -137,9 +120,9 @@ function SetupForm({ able, saved, own, chosen, initial, actions }: Props) {
           <label>
             <input
               type="checkbox"
-              checked={request.arms.includes("noise")}
+              checked={fields.arms.includes("noise")}
               onChange={() => {
-                change({ arms: toggled(request.arms, "noise") });
+                change({ arms: toggled(fields.arms, "noise") });
               }}
             />{" "}
             wrong labels
@@ -147,32 +130,21 @@ function SetupForm({ able, saved, own, chosen, initial, actions }: Props) {
           <label>
             <input
               type="checkbox"
-              checked={request.arms.includes("reduction")}
+              checked={fields.arms.includes("reduction")}
               onChange={() => {
-                change({ arms: toggled(request.arms, "reduction") });
+                change({ arms: toggled(fields.arms, "reduction") });
               }}
             />{" "}
             images removed
           </label>
         </div>
-        <label class="field">
-          Levels in %
-          <input
-            type="text"
-            inputMode="decimal"
-            value={percents}
-            aria-invalid={typeof levels === "string"}
-            onInput={({ currentTarget }) => {
-              setPercents(currentTarget.value);
-            }}
-          />
-        </label>
-        {whole("epochs", "Epochs", 1)}
-        {whole("seed", "Seed", 0)}
+        {text("levels", "text", " in %")}
+        {text("epochs", "numeric")}
+        {text("seed", "numeric")}
       </fieldset>
-      {wrong !== null && (
-        <p class="notice" role="alert">
-          {wrong}
+      {wrong.length > 0 && (
+        <p class="notice" role="alert" id="wrong">
+          {wrong.join(" ")}
         </p>
       )}
       <p class="actions">
@@ -180,7 +152,7 @@ function SetupForm({ able, saved, own, chosen, initial, actions }: Props) {
           id="start"
           class="primary"
           type="submit"
-          disabled={!able || wrong !== null}
+          disabled={!able || !request}
         >
           Start
         </button>
