@@ -57,6 +57,7 @@ figcaption strong{color:var(--ink)}
 .choices{display:flex;flex-wrap:wrap;gap:.7rem 2rem;margin:0 0 1.3rem}
 .choices[hidden]{display:none}
 .choices fieldset{border:0;margin:0;padding:0;display:flex;flex-wrap:wrap;gap:.35rem;align-items:center;min-width:0}
+.choices .list{max-width:100%}
 .choices legend,.choices .list{float:left;margin-right:.6rem;padding:0;font-size:.88rem;color:var(--muted)}
 .choices fieldset label{position:relative;font-size:.88rem;line-height:1.3;cursor:pointer;max-width:100%}
 .choices input{position:absolute;inset:0;opacity:0;margin:0;cursor:pointer;width:100%;height:100%}
