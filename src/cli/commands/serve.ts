@@ -43,7 +43,8 @@ async function run({ port, open, json = false }: Options): Promise<void> {
     throw new UserError(
       `${root}: the lab is not built; build it with: npm run build:web`,
     );
-  const files = sirv(root, { etag: true });
+  // Read anew at each request, and asked for again by the browser: a lab that is upgraded or rebuilt shows at once.
+  const files = sirv(root, { etag: true, dev: true });
   const server = createServer((request, response) => {
     files(request, response, () => {
       response.writeHead(404, { "content-type": "text/plain" }).end("not here");
