@@ -177,11 +177,17 @@ function headerHtml(
   );
 }
 
+interface PageOptions {
+  /** Whether the page has its figures beside it as files, in figures/. */
+  readonly figureFiles?: boolean;
+}
+
 /** The page around sections that are already drawn. */
 export function renderPage(
   study: StudyData,
   groups: readonly ModelRuns[],
   sections: readonly Section[],
+  { figureFiles = true }: PageOptions = {},
 ): string {
   const name =
     study.kind === "run" ? `Run ${study.name}` : `${title(study.name)}: what dirty labels cost`; // prettier-ignore
@@ -214,7 +220,7 @@ ${claims}
 ${provenanceHtml(study, groups)}
 ${TERMS}
 </main>
-<footer><p>Made by ${escapeHtml(study.createdWith ?? "tarnish")} from the files in this folder alone. Every figure is also in <code>figures/</code>, as .svg and .csv.</p></footer>
+<footer><p>Made by ${escapeHtml(study.createdWith ?? "tarnish")} from the files ${figureFiles ? "in this folder alone. Every figure is also in <code>figures/</code>, as .svg and .csv." : "of the study alone."}</p></footer>
 <script>(${pageScript.toString()})(${cellsMarkup.toString()})</script>
 </body>
 </html>
@@ -222,7 +228,10 @@ ${TERMS}
 }
 
 /** The report of a study as one HTML page that loads nothing. */
-export function renderReport(study: StudyData): string {
+export function renderReport(
+  study: StudyData,
+  options: PageOptions = {},
+): string {
   const groups = byModel(study);
-  return renderPage(study, groups, buildSections(study, groups));
+  return renderPage(study, groups, buildSections(study, groups), options);
 }

@@ -1,4 +1,5 @@
 /** Live curves, one line a run: the loss of every step, smoothed, and top-1 on the test images after each epoch. */
+import { Fragment } from "preact";
 import { memo } from "preact/compat";
 import { chart, frame, stroke } from "../../../src/experiments/report/svg.js";
 import type { CurvePoint } from "../protocol.js";
@@ -71,29 +72,46 @@ function linesOf(
   }));
 }
 
+/** Two charts of one model's runs. */
+function Charts({ jobs }: { readonly jobs: readonly JobView[] }) {
+  const charts = [
+    draw(
+      "training loss",
+      linesOf(jobs, (job) => smoothed(job.loss)),
+      false,
+    ),
+    draw(
+      "top-1 on test images",
+      linesOf(jobs, ({ top1Curve }) => top1Curve),
+      true,
+    ),
+  ].filter((svg) => svg !== null);
+  return (
+    <div class="charts">
+      {charts.map((svg, i) => (
+        <div key={i} dangerouslySetInnerHTML={{ __html: svg }} />
+      ))}
+    </div>
+  );
+}
+
 export const Curves = memo(
   ({ jobs }: { readonly jobs: readonly JobView[] }) => {
-    const charts = [
-      draw(
-        "training loss",
-        linesOf(jobs, (job) => smoothed(job.loss)),
-        false,
-      ),
-      draw(
-        "top-1 on test images",
-        linesOf(jobs, ({ top1Curve }) => top1Curve),
-        true,
-      ),
-    ].filter((svg) => svg !== null);
-    if (charts.length === 0) return null;
+    const learning = jobs.filter(({ loss }) => loss.length > 0);
+    if (learning.length === 0) return null;
+    const models = [...new Set(jobs.map(({ model }) => model))];
+    const begun = models.filter((model) =>
+      learning.some((job) => job.model === model),
+    );
     return (
       <section>
         <h2 id="curves">Learning, live</h2>
-        <div class="charts">
-          {charts.map((svg, i) => (
-            <div key={i} dangerouslySetInnerHTML={{ __html: svg }} />
-          ))}
-        </div>
+        {begun.map((model) => (
+          <Fragment key={model}>
+            {models.length > 1 && <h3>{model}</h3>}
+            <Charts jobs={jobs.filter((job) => job.model === model)} />
+          </Fragment>
+        ))}
         <p class="note">
           <span class="key clean">clean</span>
           <span class="key noise">noisy labels</span>

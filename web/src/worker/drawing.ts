@@ -53,11 +53,20 @@ export function studyData(
   };
 }
 
+/** What a figure shows at first, in words: "lenet, clean; the others are in the report". */
+function firstChoices({ choices }: Figure): string {
+  const told = choices.filter(
+    ({ key, options }) =>
+      (key === "model" || key === "condition") && options.length > 1,
+  );
+  if (told.length === 0) return "";
+  const first = told.map(({ options }) => options[0]).join(", ");
+  return ` (${first}; the others are in the report)`;
+}
+
 /** What a figure shows at first; its other choices wait for the report. */
-function drawn(
-  { id, title, panels, caption }: Figure,
-  order: number,
-): DrawnFigure {
+function drawn(figure: Figure, order: number): DrawnFigure {
+  const { id, title, panels, caption } = figure;
   const charts = panels
     .filter(({ model }) => model === undefined || model === 0)
     .flatMap((panel) => panel.charts)
@@ -67,7 +76,7 @@ function drawn(
         `<div>${name === null ? "" : `<h4>${escapeHtml(name)}</h4>`}${svg}</div>`,
     );
   const html =
-    `<h3>${escapeHtml(title)}</h3><figure class="figure"><div class="charts">${charts.join("")}</div>` +
+    `<h3>${escapeHtml(title + firstChoices(figure))}</h3><figure class="figure"><div class="charts">${charts.join("")}</div>` +
     `<figcaption>${escapeHtml(caption)}</figcaption></figure>`;
   return { id, order, html };
 }
@@ -98,5 +107,5 @@ export function drawFigures(study: StudyData): DrawnFigure[] {
 }
 
 export function drawReport(study: StudyData): string {
-  return renderReport(study);
+  return renderReport(study, { figureFiles: false });
 }
