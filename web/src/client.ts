@@ -54,7 +54,8 @@ export function connect(
         kind: "problem",
         problem: {
           title: "The training worker stopped",
-          advice: "Reload the page; what was trained so far is kept.",
+          advice:
+            "Reload the page; what the browser has kept of the study goes on from there.",
           details: message,
           fatal: true,
         },
@@ -64,8 +65,12 @@ export function connect(
   return { send };
 }
 
-/** Calls back once the page has drawn what it was told, or soon where it is out of sight and draws nothing. */
-function afterPaint(callback: () => void): void {
+/** Calls back once the page has drawn what it was told; out of sight it draws nothing, and its timers wait for seconds. */
+export function afterPaint(callback: () => void): void {
+  if (document.hidden) {
+    queueMicrotask(callback);
+    return;
+  }
   let called = false;
   const once = () => {
     if (called) return;
