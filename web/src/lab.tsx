@@ -34,9 +34,16 @@ export function Lab() {
           </p>
         ))}
         {state.problem && <ProblemNote problem={state.problem} />}
+        {!state.room && (
+          <p class="notice" role="alert" id="no-room">
+            The browser has no room to keep this study: download it before you
+            leave.
+          </p>
+        )}
         <Setup
           able={isFree(state)}
-          saved={state.phase === "done" ? null : state.saved}
+          saved={state.saved}
+          shown={state.phase === "done"}
           own={state.own}
           chosen={state.chosen ?? "sample"}
           initial={parameters.request}

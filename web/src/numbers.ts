@@ -5,3 +5,7 @@ const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
 /** "1,234" */
 export const counted = (n: number): string => whole.format(n);
+
+/** "12.5 %", which no line break parts. */
+export const percent = (share: number, digits: number): string =>
+  `${(100 * share).toFixed(digits)}\u00a0%`;

@@ -47,7 +47,7 @@ export interface JobFacts {
   readonly level: number;
   /** Images that its training goes through, all epochs together. */
   readonly images: number;
-  readonly done: boolean;
+  readonly ended: "done" | "diverged" | null;
   /** Of an earlier visit: where training stands, its curves, and the result of a run that is done. */
   readonly trained: number;
   readonly loss: readonly CurvePoint[];
@@ -81,12 +81,13 @@ export interface DrawnFigure {
 }
 
 export type ToWorker =
-  | { readonly kind: "open" }
+  /** `page`: its address. */
+  | { readonly kind: "open"; readonly page: string }
   | { readonly kind: "data"; readonly files: readonly DroppedFile[] }
   /** Forgets the reader's own data. */
   | { readonly kind: "forget" }
   | { readonly kind: "start"; readonly request: StudyRequest }
-  /** Goes on with the study that is stored. */
+  /** Goes on with the study that is stored, or shows it where it is finished. */
   | { readonly kind: "resume" }
   | { readonly kind: "discard" }
   | { readonly kind: "stop" }
@@ -105,7 +106,7 @@ export type FromWorker =
       readonly kind: "opened";
       readonly adapter: AdapterFacts;
     }
-  /** What is at hand: the reader's own data, and a study that can go on. */
+  /** What is at hand: the reader's own data, and a study. */
   | {
       readonly kind: "kept";
       readonly own: OwnDataFacts | null;
@@ -119,7 +120,6 @@ export type FromWorker =
     }
   | {
       readonly kind: "started";
-      readonly data: DataFacts;
       readonly jobs: readonly JobFacts[];
     }
   | { readonly kind: "preparing"; readonly job: string; readonly what: string }
@@ -158,6 +158,8 @@ export type FromWorker =
       readonly report: string;
     }
   | { readonly kind: "stopped" }
+  /** Whether the browser has room to keep the study. */
+  | { readonly kind: "room"; readonly room: boolean }
   | {
       readonly kind: "file";
       readonly name: string;
@@ -165,13 +167,17 @@ export type FromWorker =
     }
   | { readonly kind: "problem"; readonly problem: Problem };
 
-/** A study that an earlier visit left behind. */
+/** A study that is kept, of this visit or an earlier one. */
 export interface SavedStudy {
   readonly request: StudyRequest;
+  /** The reader's own data that it is about; null: the sample. */
+  readonly dataName: string | null;
   readonly runsDone: number;
   readonly runs: number;
-  /** The reader's own data that it needs and that are not here; null: it can go on. */
-  readonly missing: string | null;
+  /** Every run has ended. */
+  readonly finished: boolean;
+  /** Whether its data are not here: they are wanted to go on. */
+  readonly missing: boolean;
 }
 
 /** What went wrong, and what the reader can do. */

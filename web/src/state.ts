@@ -22,12 +22,16 @@ export interface JobView extends JobFacts {
 export interface LabState {
   readonly phase: Phase;
   readonly adapter: AdapterFacts | null;
-  /** A study that can go on. */
+  /** A study that is kept. */
   readonly saved: SavedStudy | null;
   /** The reader's own data, where there are any. */
   readonly own: OwnDataFacts | null;
   /** Which data a study would be about; null before anybody chose. */
   readonly chosen: StudyRequest["data"] | null;
+  /** The reader asked for a stop, and the worker has not answered yet. */
+  readonly stopping: boolean;
+  /** Whether the browser has room to keep the study. */
+  readonly room: boolean;
   /** Set while dropped files are read: what is done so far, in words. */
   readonly reading: string | null;
   readonly jobs: readonly JobView[];
@@ -45,7 +49,19 @@ export interface LabState {
 export type FromPage =
   /** A study is asked for. */
   | { readonly kind: "begin" }
+  | { readonly kind: "stopping" }
+  /** The study is forgotten. */
+  | { readonly kind: "discarded" }
   | { readonly kind: "choose"; readonly data: StudyRequest["data"] };
+
+/** No study on the page. */
+const noStudy = {
+  jobs: [],
+  imagesPerSecond: 0,
+  figures: [],
+  galleries: new Map<string, never>(),
+  report: null,
+} as const satisfies Partial<LabState>;
 
 export const initialState: LabState = {
   phase: "loading",
@@ -53,12 +69,10 @@ export const initialState: LabState = {
   saved: null,
   own: null,
   chosen: null,
+  stopping: false,
+  room: true,
   reading: null,
-  jobs: [],
-  imagesPerSecond: 0,
-  figures: [],
-  galleries: new Map(),
-  report: null,
+  ...noStudy,
   problem: null,
   status: "Looking for a GPU…",
 };
@@ -141,15 +155,25 @@ export function reduce(
     case "begin":
       return {
         ...state,
+        ...noStudy,
         phase: "running",
-        jobs: [],
-        figures: [],
-        galleries: new Map(),
-        report: null,
+        stopping: false,
         problem: null,
-        imagesPerSecond: 0,
         status: "Loading the data…",
       };
+    case "stopping":
+      return { ...state, stopping: true };
+    case "discarded":
+      return {
+        ...state,
+        ...noStudy,
+        phase: "ready",
+        saved: null,
+        problem: null,
+        status: "Ready.",
+      };
+    case "room":
+      return { ...state, room: message.room };
     case "choose":
       return { ...state, chosen: message.data };
     case "opened":
@@ -169,8 +193,14 @@ export function reduce(
           : state.reading === null
             ? (state.chosen ?? "own")
             : "own";
+      const ready = (name: string) => `${name} is ready.`;
+      const forgotten = own === null && state.own !== null;
       const status =
-        own && state.reading !== null ? `${own.name} is ready.` : state.status;
+        own && state.reading !== null
+          ? ready(own.name)
+          : forgotten && state.status === ready(state.own.name)
+            ? "Ready."
+            : state.status;
       return { ...state, own, saved, chosen, reading: null, status };
     }
     case "reading":
@@ -188,7 +218,7 @@ export function reduce(
         phase: "running",
         jobs: message.jobs.map((job) => ({
           ...job,
-          state: job.done ? "done" : "waiting",
+          state: job.ended ?? "waiting",
           loss: appended([], job.loss),
         })),
         saved: null,
@@ -235,11 +265,12 @@ export function reduce(
       return {
         ...state,
         phase: "done",
+        stopping: false,
         report: message.report,
         status: "Done.",
       };
     case "stopped":
-      return { ...state, phase: "ready", status: "Stopped." };
+      return { ...state, phase: "ready", stopping: false, status: "Stopped." };
     case "problem":
       return {
         ...state,
@@ -248,6 +279,7 @@ export function reduce(
           message.problem.fatal || state.phase === "running"
             ? "failed"
             : state.phase,
+        stopping: false,
         reading: null,
         problem: message.problem,
         status: `${message.problem.title}.`,

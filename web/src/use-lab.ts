@@ -1,13 +1,21 @@
 /** The page's state, and what the reader can do to it: the line between the components and the training worker. */
-import { useEffect, useMemo, useReducer, useRef } from "preact/hooks";
+import {
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useReducer,
+  useRef,
+} from "preact/hooks";
 import { type Client, connect, save } from "./client.js";
-import type { Parameters } from "./params.js";
+import { type Parameters, sameStudy } from "./params.js";
 import type {
   DroppedFile,
   FromWorker,
+  SavedStudy,
   StudyRequest,
   ToWorker,
 } from "./protocol.js";
+import { focusNext, moveFocus } from "./focus.js";
 import { type FromPage, initialState, type LabState, reduce } from "./state.js";
 
 /** The same functions as long as the page is open. */
@@ -24,6 +32,16 @@ export interface Actions {
   readonly forget: () => void;
 }
 
+/** A reload goes on with the study that the address names; another one is not erased without a click. */
+function autostart(
+  request: StudyRequest,
+  saved: SavedStudy | null,
+  { start, resume }: Actions,
+): void {
+  if (saved === null) start(request);
+  else if (sameStudy(request, saved.request)) resume();
+}
+
 export function useLab(parameters: Parameters): [LabState, Actions] {
   const [state, dispatch] = useReducer(
     (before: LabState, messages: readonly (FromWorker | FromPage)[]) =>
@@ -35,17 +53,29 @@ export function useLab(parameters: Parameters): [LabState, Actions] {
     const send = (message: ToWorker) => client.current?.send(message);
     const run = (message: ToWorker) => {
       dispatch([{ kind: "begin" }]);
+      delete window.tarnishResult;
       send(message);
     };
     return {
       start: (request) => {
+        focusNext("stop");
         run({ kind: "start", request });
       },
       resume: () => {
+        focusNext("stop");
         run({ kind: "resume" });
       },
-      stop: () => send({ kind: "stop" }),
-      discard: () => send({ kind: "discard" }),
+      stop: () => {
+        focusNext("start");
+        dispatch([{ kind: "stopping" }]);
+        send({ kind: "stop" });
+      },
+      discard: () => {
+        focusNext("start");
+        dispatch([{ kind: "discarded" }]);
+        delete window.tarnishResult;
+        send({ kind: "discard" });
+      },
       download: (what) => send({ kind: "download", what }),
       choose: (data) => {
         dispatch([{ kind: "choose", data }]);
@@ -60,6 +90,7 @@ export function useLab(parameters: Parameters): [LabState, Actions] {
     };
   }, []);
   useEffect(() => {
+    let saved: SavedStudy | null = null;
     client.current = connect((messages) => {
       dispatch(messages);
       for (const message of messages) {
@@ -68,14 +99,17 @@ export function useLab(parameters: Parameters): [LabState, Actions] {
           const { results, impact } = message;
           window.tarnishResult = { results, impact };
         }
+        if (message.kind === "kept") saved = message.saved;
         if (message.kind === "opened" && parameters.autostart)
-          actions.start(parameters.request);
+          autostart(parameters.request, saved, actions);
       }
     });
-    client.current.send({ kind: "open" });
+    client.current.send({ kind: "open", page: document.baseURI });
   }, []);
   useEffect(() => {
     document.body.dataset["state"] = state.phase;
   }, [state.phase]);
+  // Before the browser takes the focus off a button that is disabled now.
+  useLayoutEffect(moveFocus);
   return [state, actions];
 }

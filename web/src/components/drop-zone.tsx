@@ -1,5 +1,5 @@
 /** Where the reader drops images, or chooses them: a folder, a .zip or .tar.gz of one, or a CIFAR archive. */
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { DroppedFile } from "../protocol.js";
 
 /** All files below dropped entries, with their paths; hidden files and folders are left out. */
@@ -40,6 +40,20 @@ export function DropZone({ able, onDrop, onRefused }: Props) {
   const [over, setOver] = useState(false);
   const archive = useRef<HTMLInputElement>(null);
   const folder = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    // Beside the zone the browser would leave the page for the file.
+    const refuse = (event: DragEvent) => {
+      if (event.defaultPrevented) return;
+      event.preventDefault();
+      if (event.dataTransfer) event.dataTransfer.dropEffect = "none";
+    };
+    addEventListener("dragover", refuse);
+    addEventListener("drop", refuse);
+    return () => {
+      removeEventListener("dragover", refuse);
+      removeEventListener("drop", refuse);
+    };
+  }, []);
   const take = ({ currentTarget }: { currentTarget: HTMLInputElement }) => {
     const files = [...(currentTarget.files ?? [])];
     onDrop(

@@ -1,5 +1,6 @@
 /** Poisoned images: what each is, what the network was told, and what it says after training. */
 import { useEffect, useRef, useState } from "preact/hooks";
+import { percent } from "../numbers.js";
 import type { PoisonedImage } from "../protocol.js";
 import { jobTitle, type JobView } from "../state.js";
 
@@ -77,7 +78,7 @@ export function Gallery({ jobs, galleries }: Props) {
               <dd>{image.given}</dd>
               <dt>says</dt>
               <dd>
-                {image.predicted} ({Math.round(100 * image.confidence)} %)
+                {image.predicted} ({percent(image.confidence, 0)})
               </dd>
             </dl>
             <p class="note">{verdict(image)}</p>

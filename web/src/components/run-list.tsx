@@ -1,6 +1,6 @@
 /** The runs of the study, and how far each is. */
 import { memo } from "preact/compat";
-import { counted } from "../numbers.js";
+import { counted, percent } from "../numbers.js";
 import { jobTitle, type JobView } from "../state.js";
 
 const words: Readonly<Record<JobView["state"], string>> = {
@@ -18,9 +18,7 @@ const Row = memo(({ job }: { readonly job: JobView }) => (
     <td class="number">
       {counted(job.trained)} of {counted(job.images)}
     </td>
-    <td class="number">
-      {job.top1 === null ? "" : `${(100 * job.top1).toFixed(1)} %`}
-    </td>
+    <td class="number">{job.top1 === null ? "" : percent(job.top1, 1)}</td>
   </tr>
 ));
 

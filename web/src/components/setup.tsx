@@ -12,12 +12,15 @@ import {
 import type { OwnDataFacts, SavedStudy, StudyRequest } from "../protocol.js";
 import type { Actions } from "../use-lab.js";
 import { DataChoice } from "./data-choice.js";
+import { SavedNote } from "./saved-note.js";
 
 interface Props {
   /** Whether a study can be set up and started now. */
   readonly able: boolean;
-  /** A study that can go on. */
+  /** A study that is kept. */
   readonly saved: SavedStudy | null;
+  /** Whether that study is on the page. */
+  readonly shown: boolean;
   readonly own: OwnDataFacts | null;
   readonly chosen: StudyRequest["data"];
   readonly initial: StudyRequest;
@@ -33,7 +36,15 @@ function toggled<T>(list: readonly T[], item: T): readonly T[] {
     : [...list, item];
 }
 
-function SetupForm({ able, saved, own, chosen, initial, actions }: Props) {
+function SetupForm({
+  able,
+  saved,
+  shown,
+  own,
+  chosen,
+  initial,
+  actions,
+}: Props) {
   const [fields, setFields] = useState(() => fieldsOf(initial));
   const change = (part: Partial<Fields>) => {
     setFields({ ...fields, ...part });
@@ -71,21 +82,7 @@ function SetupForm({ able, saved, own, chosen, initial, actions }: Props) {
   const heavy = fields.models.filter((model) => !quick.has(model));
   return (
     <form class="setup" onSubmit={submit} aria-label="The study">
-      {saved && able && (
-        <p class="notice">
-          {`A study is here that can go on: ${saved.runsDone} of ${saved.runs} runs are done. `}
-          {saved.missing === null ? (
-            <button type="button" id="resume" onClick={actions.resume}>
-              Go on with it
-            </button>
-          ) : (
-            `It needs ${saved.missing}, which is not kept here: drop it again. `
-          )}{" "}
-          <button type="button" onClick={actions.discard}>
-            Forget it
-          </button>
-        </p>
-      )}
+      {saved && !shown && able && <SavedNote saved={saved} actions={actions} />}
       <fieldset disabled={!able}>
         <legend>Data</legend>
         <DataChoice able={able} own={own} chosen={chosen} actions={actions} />
@@ -116,7 +113,7 @@ function SetupForm({ able, saved, own, chosen, initial, actions }: Props) {
       </fieldset>
       <fieldset disabled={!able}>
         <legend>Dirt</legend>
-        <div class="checks">
+        <div class="checks arms">
           <label>
             <input
               type="checkbox"
@@ -156,6 +153,11 @@ function SetupForm({ able, saved, own, chosen, initial, actions }: Props) {
         >
           Start
         </button>
+        {saved && able && (
+          <span class="note">
+            Starting erases the study that is {shown ? "below" : "kept here"}.
+          </span>
+        )}
       </p>
     </form>
   );

@@ -1,5 +1,5 @@
 /** The line that says what goes on, with the bar, the speed, the time left, and what can be done now. */
-import { counted } from "../numbers.js";
+import { counted, percent } from "../numbers.js";
 import { type LabState, progressOf, secondsLeft } from "../state.js";
 import type { Actions } from "../use-lab.js";
 
@@ -20,14 +20,15 @@ export function Status({ state, actions }: Props) {
   const running = phase === "running";
   const left = running ? secondsLeft(state) : null;
   const share = progressOf(state);
+  const anything = phase === "done" || state.figures.length > 0;
   return (
     <section class="status" aria-label="Progress">
       <p id="status" role="status">
-        {state.reading ?? state.status}
+        {state.stopping ? "Stopping…" : (state.reading ?? state.status)}
       </p>
       {state.jobs.length > 0 && (
         <progress max={1} value={share} aria-label="Share of the study done">
-          {Math.round(100 * share)} %
+          {percent(share, 0)}
         </progress>
       )}
       <p class="note numbers">
@@ -45,7 +46,7 @@ export function Status({ state, actions }: Props) {
         <button
           id="stop"
           type="button"
-          disabled={!running}
+          disabled={!running || state.stopping}
           onClick={actions.stop}
         >
           Stop
@@ -53,7 +54,7 @@ export function Status({ state, actions }: Props) {
         <button
           id="download"
           type="button"
-          disabled={phase !== "done" && state.figures.length === 0}
+          disabled={!anything}
           onClick={() => {
             actions.download("study");
           }}
@@ -63,7 +64,7 @@ export function Status({ state, actions }: Props) {
         <button
           id="download-weights"
           type="button"
-          disabled={phase !== "done" && state.figures.length === 0}
+          disabled={!anything}
           onClick={() => {
             actions.download("weights");
           }}

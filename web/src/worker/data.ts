@@ -13,17 +13,21 @@ const sampleFiles = [
   "test_batch.bin",
 ];
 
-/** The sample that lies beside the page. */
-export async function loadSample(): Promise<Dataset> {
+/**
+ * The sample that lies beside the page.
+ *
+ * @param page The page's address: the worker's own is one folder deeper where the lab is built, and not where it is served
+ * from its sources.
+ */
+export async function loadSample(
+  page: string,
+  signal: AbortSignal,
+): Promise<Dataset> {
   const files = new Map<string, Uint8Array>();
   await Promise.all(
     sampleFiles.map(async (name) => {
-      // Beside the page, whatever sub-path that is; the worker's own file is one folder deeper.
-      const url = new URL(
-        `${import.meta.env.DEV ? "/" : "../"}sample/${name}`,
-        import.meta.env.DEV ? self.location.origin : self.location.href,
-      );
-      const response = await fetch(url);
+      const url = new URL(`sample/${name}`, page);
+      const response = await fetch(url, { signal });
       if (!response.ok)
         throw new UserError(
           `${url.pathname}: the server answers ${response.status}; the page needs its sample/ folder beside it`,

@@ -2,13 +2,19 @@
 import type { Dataset } from "../../../src/data/types.js";
 import { argmax, softmaxRows } from "../../../src/experiments/metrics.js";
 import type { PoisonResult } from "../../../src/experiments/poison.js";
+import type { SweepJob } from "../../../src/experiments/sweep.js";
 import type { PoisonedImage } from "../protocol.js";
+import { poisonOf } from "./plan.js";
+import type { StudyStore } from "./store.js";
+
+/** Beside a run's own files, for the page alone: what the network says of poisoned images. */
+export const galleryFile = "gallery.json";
 
 /** Enough for a look, few enough for a phone. */
 const shown = 24;
 
 /** What a network says of a training image: all that a data set does not know. */
-export interface Verdict {
+interface Verdict {
   readonly index: number;
   /** Class. */
   readonly predicted: number;
@@ -40,19 +46,26 @@ export function verdicts(
   );
 }
 
-export function poisonedImages(
-  { train, classNames, imageSize }: Dataset,
-  { given }: PoisonResult,
-  judged: readonly Verdict[],
-): PoisonedImage[] {
+/** The poisoned images of a run that is through; undefined where it has none. */
+export function galleryOf(
+  store: StudyStore,
+  dataset: Dataset,
+  job: SweepJob,
+): PoisonedImage[] | undefined {
+  const text = store.text(`${job.folder}/${galleryFile}`);
+  if (text === undefined) return undefined;
+  const { train, classNames, imageSize } = dataset;
+  const { given } = poisonOf(dataset, job);
   const bytes = 3 * imageSize * imageSize;
-  return judged.map(({ index, predicted, confidence }) => ({
-    index,
-    size: imageSize,
-    pixels: train.images.slice(index * bytes, (index + 1) * bytes),
-    truth: classNames[train.labels[index]!]!,
-    given: classNames[given[index]!]!,
-    predicted: classNames[predicted]!,
-    confidence,
-  }));
+  return (JSON.parse(text) as Verdict[]).map(
+    ({ index, predicted, confidence }) => ({
+      index,
+      size: imageSize,
+      pixels: train.images.slice(index * bytes, (index + 1) * bytes),
+      truth: classNames[train.labels[index]!]!,
+      given: classNames[given[index]!]!,
+      predicted: classNames[predicted]!,
+      confidence,
+    }),
+  );
 }

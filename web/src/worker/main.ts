@@ -1,19 +1,21 @@
 /** The training worker: opens the GPU, loads data, runs the study, hands out files. The page only shows. */
 import { zipSync } from "fflate";
-import type { Device } from "../../../src/engine/device.js";
-import { openDevice } from "../../../src/engine/open-device.js";
+import type { Dataset } from "../../../src/data/types.js";
 import { UserError } from "../../../src/errors.js";
-import { planSweep } from "../../../src/experiments/sweep.js";
 import { InterruptedError } from "../../../src/experiments/trainer.js";
 import packageJson from "../../../package.json";
 import type { FromWorker, StudyRequest, ToWorker } from "../protocol.js";
-import { datasetSha256, factsOf, limited, loadSample } from "./data.js";
+import { datasetSha256, limited, loadSample } from "./data.js";
 import { loadDropped } from "./dropped.js";
+import { showFinished } from "./finished.js";
+import { galleryFile } from "./gallery.js";
+import { causeOf, openGpu } from "./gpu.js";
 import { OwnData } from "./own-data.js";
+import { planStudy } from "./plan.js";
 import { openElsewhere, problemOf, unreadable } from "./problems.js";
-import { readSaved, savedFile, type Saved, savedStudy } from "./saved.js";
+import { readSaved, savedFile, type Saved, savedStudy, storedJobs } from "./saved.js"; // prettier-ignore
 import { StudyStore } from "./store.js";
-import { galleryFile, Study } from "./study.js";
+import { Study } from "./study.js";
 
 const version = `tarnish ${packageJson.version}`;
 
@@ -34,8 +36,11 @@ const show = (message: FromWorker): Promise<void> =>
     tell(message);
   });
 
-let device: Device | undefined;
+/** The page's address. */
+let page: string;
 let store: StudyStore;
+/** Whether the browser has room to keep the study. */
+let keeps = true;
 let own: OwnData | undefined;
 let stop: AbortController | undefined;
 
@@ -62,13 +67,18 @@ function takeTurn(onWait: () => void): Promise<void> {
 }
 
 async function open(): Promise<void> {
-  device = await openDevice();
+  const { adapterName: name, isSoftware: software } = await openGpu();
   await takeTurn(() => {
     tell({ kind: "problem", problem: openElsewhere });
   });
-  [store, own] = await Promise.all([StudyStore.open(), OwnData.open()]);
+  [store, own] = await Promise.all([
+    StudyStore.open((room) => {
+      keeps = room;
+      tell({ kind: "room", room });
+    }),
+    OwnData.open(),
+  ]);
   tellKept();
-  const { adapterName: name, isSoftware: software } = device;
   tell({ kind: "opened", adapter: { name, software } });
 }
 
@@ -80,79 +90,86 @@ function tellKept(): void {
   });
 }
 
-async function run({ request, ownData }: Saved): Promise<void> {
+/** The reader's own data of a study, or the sample. */
+async function load(
+  { request, ownData }: Saved,
+  signal: AbortSignal,
+): Promise<Dataset> {
   if (ownData && ownData.sha256 !== own?.sha256)
     throw new UserError(
       `the study's data (${ownData.name}) are not here any more; drop them again to go on`,
     );
-  device ??= await openDevice();
-  const whole = ownData ? await own!.dataset() : await loadSample();
-  const dataset = limited(whole, request.trainLimit);
-  const { models, levels, arms, epochs, seed } = request;
-  const jobs = await planSweep(
-    {
-      models,
-      levels: levels.filter((level) => level > 0),
-      arms,
-      seeds: [seed],
-      budget: "epochs",
-      bothBudgets: [],
-      settings: {
-        data: dataset.name,
-        epochs,
-        batch: Math.min(40, dataset.train.count),
-        nesterov: true,
-        augment: "none",
-        logEvery: 1,
-        ...(request.trainLimit !== undefined && {
-          trainLimit: request.trainLimit,
-        }),
-      },
-      perModel: {},
-    },
-    dataset.train.count,
-  );
-  await store.put(savedFile, JSON.stringify({ request, ownData }));
+  const whole = ownData ? await own!.dataset() : await loadSample(page, signal);
+  return limited(whole, request.trainLimit);
+}
+
+/** @param fresh Whether the study begins: what was stored before goes once nothing can be refused any more. */
+async function run(
+  saved: Saved,
+  fresh: boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  const dataset = await load(saved, signal);
+  const jobs = await planStudy(dataset, saved.request);
+  const device = await openGpu();
   const dataSha256 = await datasetSha256(dataset);
+  signal.throwIfAborted();
+  if (fresh) await store.clear();
+  await store.put(savedFile, JSON.stringify(saved));
   const study = new Study({ device, dataset, dataSha256, jobs, store, version, tell, show }); // prettier-ignore
-  await show({
-    kind: "started",
-    data: factsOf(dataset),
-    jobs: study.jobFacts,
-  });
-  stop = new AbortController();
+  await show({ kind: "started", jobs: study.jobFacts });
+  await study.run(signal);
+}
+
+async function start(
+  request: StudyRequest,
+  signal: AbortSignal,
+): Promise<void> {
+  if (request.data === "own" && !own)
+    throw new UserError("there are no data of your own; drop some first");
+  const ownData =
+    request.data === "own"
+      ? { name: own!.facts.name, sha256: own!.sha256 }
+      : null;
+  await run({ request, ownData }, true, signal);
+}
+
+/** Goes on with the stored study. One that is finished needs no GPU, and its images for the gallery alone. */
+async function resume(signal: AbortSignal): Promise<void> {
+  const saved = readSaved(store);
+  if (!saved)
+    throw new UserError("no study is kept here any more; start a new one");
+  if (!savedStudy(store, own)?.finished) return run(saved, false, signal);
+  const dataset = await load(saved, signal).catch(() => undefined);
+  signal.throwIfAborted();
+  const jobs = storedJobs(store).map(({ job }) => job);
+  await showFinished({ jobs, store, version, show }, dataset);
+}
+
+/** What the reader may stop. However it ends, the page is told what is kept then. */
+async function stoppable(
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const { signal } = (stop = new AbortController());
   try {
-    await study.run(stop.signal);
+    await work(signal);
   } catch (error) {
-    if (!(error instanceof InterruptedError) && !stop.signal.aborted)
-      throw error;
+    if (!(error instanceof InterruptedError) && !signal.aborted)
+      throw await causeOf(error);
     tell({ kind: "stopped" });
-    tellKept();
   } finally {
     stop = undefined;
+    tellKept();
   }
 }
 
-async function start(request: StudyRequest): Promise<void> {
-  if (request.data === "own" && !own)
-    throw new UserError("there are no data of your own; drop some first");
-  await store.clear();
-  await run({
-    request,
-    ownData:
-      request.data === "own"
-        ? { name: own!.facts.name, sha256: own!.sha256 }
-        : null,
-  });
-}
-
-/** The sweep folder as a .zip, or the weights of the last run that has any. */
+/** The sweep folder as a .zip, or the best weights of the run that was trained last. */
 function download(what: "study" | "weights"): void {
   if (what === "weights") {
-    const path = store.paths.findLast((name) =>
-      name.endsWith("/checkpoints/best.safetensors"),
-    );
-    if (!path) return;
+    const path = storedJobs(store)
+      .map(({ job }) => `${job.folder}/checkpoints/best.safetensors`)
+      .findLast((name) => store.bytes(name));
+    if (path === undefined) return;
     const bytes = store.bytes(path)!.slice();
     const run = path.split("/")[1]!;
     tell({ kind: "file", name: `${run}.safetensors`, bytes }, [bytes.buffer]);
@@ -190,6 +207,7 @@ async function takeFiles({
 async function handle(message: ToWorker): Promise<void> {
   switch (message.kind) {
     case "open":
+      page = message.page;
       return open();
     case "data":
       return takeFiles(message);
@@ -199,11 +217,9 @@ async function handle(message: ToWorker): Promise<void> {
       tellKept();
       return;
     case "start":
-      return start(message.request);
-    case "resume": {
-      const saved = readSaved(store);
-      return saved ? run(saved) : undefined;
-    }
+      return stoppable((signal) => start(message.request, signal));
+    case "resume":
+      return stoppable(resume);
     case "discard":
       await store.clear();
       tellKept();
@@ -222,6 +238,6 @@ async function handle(message: ToWorker): Promise<void> {
 
 scope.onmessage = ({ data }: MessageEvent<ToWorker>) => {
   handle(data).catch((error: unknown) => {
-    tell({ kind: "problem", problem: problemOf(error) });
+    tell({ kind: "problem", problem: problemOf(error, keeps) });
   });
 };

@@ -7,8 +7,18 @@ import {
 import { UserError } from "../../../src/errors.js";
 import type { Problem } from "../protocol.js";
 
-export function problemOf(error: unknown): Problem {
+/** @param keeps Whether a reload finds what was trained so far. */
+export function problemOf(error: unknown, keeps = true): Problem {
   const details = error instanceof Error ? error.message : String(error);
+  if (error instanceof AdapterError && !isSecureContext)
+    return {
+      title: "The browser gives this page no GPU",
+      advice:
+        "Browsers do so over https and on localhost alone. Open the lab at an https address, or on the computer that " +
+        "serves it at http://localhost.",
+      details,
+      fatal: true,
+    };
   if (error instanceof AdapterError)
     return {
       title: "This browser offers no GPU to compute on",
@@ -21,10 +31,9 @@ export function problemOf(error: unknown): Problem {
   if (error instanceof DeviceLostError)
     return {
       title: "The GPU went away",
-      advice:
-        "Its driver was reset, or the browser took it back. What was trained so far is kept: reload the page and choose to go on.",
+      advice: `Its driver was reset, or the browser took it back. ${keeps ? "What was trained so far is kept: go on with it, or reload the page first if that fails." : "Go on, or start again; reload the page if that fails."}`,
       details,
-      fatal: true,
+      fatal: false,
     };
   if (error instanceof OutOfMemoryError || error instanceof RangeError)
     return {
@@ -39,7 +48,9 @@ export function problemOf(error: unknown): Problem {
     return { title: "This cannot be done", advice: sentence(details), fatal: false }; // prettier-ignore
   return {
     title: "Something went wrong",
-    advice: "Reload the page; what was trained so far is kept.",
+    advice: keeps
+      ? "Reload the page; what was trained so far is kept."
+      : "Download the study before you reload the page: the browser has no room to keep it.",
     details,
     fatal: false,
   };

@@ -1,5 +1,11 @@
 /** The study that an earlier visit left in the store, and whether it can go on. */
 import { isObject } from "../../../src/experiments/json.js";
+import type { TrainSettings } from "../../../src/experiments/settings.js";
+import {
+  jobFolder,
+  parseRunName,
+  type SweepJob,
+} from "../../../src/experiments/sweep.js";
 import type { SavedStudy, StudyRequest } from "../protocol.js";
 import type { OwnData } from "./own-data.js";
 import type { StudyStore } from "./store.js";
@@ -21,21 +27,42 @@ export function readSaved(store: StudyStore): Saved | undefined {
   return saved as unknown as Saved;
 }
 
+interface StoredJob {
+  readonly job: SweepJob;
+  readonly state: "pending" | "done" | "diverged";
+}
+
+/** The runs of sweep.json, in their order. */
+export function storedJobs(store: StudyStore): StoredJob[] {
+  const sweep = parsed(store.text("sweep.json"));
+  const jobs = isObject(sweep) ? sweep["jobs"] : undefined;
+  if (!Array.isArray(jobs)) return [];
+  return jobs.flatMap((entry: unknown) => {
+    if (!isObject(entry)) return [];
+    const { id, hash, config, state } = entry as { id: string; hash: string; config: TrainSettings; state: StoredJob["state"] }; // prettier-ignore
+    const name = parseRunName(id);
+    if (!name) return [];
+    const folder = jobFolder({ id, hash });
+    return [{ job: { ...name, id, hash, folder, settings: config }, state }];
+  });
+}
+
 export function savedStudy(
   store: StudyStore,
   own: OwnData | undefined,
 ): SavedStudy | null {
   const saved = readSaved(store);
-  const sweep = parsed(store.text("sweep.json"));
-  if (!saved || !isObject(sweep)) return null;
-  const jobs = Array.isArray(sweep["jobs"]) ? sweep["jobs"] : [];
-  const states = jobs.map((job: unknown) => isObject(job) && job["state"]);
+  const jobs = storedJobs(store);
+  if (!saved || jobs.length === 0) return null;
   const { request, ownData } = saved;
+  const ended = jobs.filter(({ state }) => state !== "pending").length;
   return {
     request,
-    runsDone: states.filter((state) => state === "done").length,
-    runs: states.length,
-    missing: ownData && ownData.sha256 !== own?.sha256 ? ownData.name : null,
+    dataName: ownData?.name ?? null,
+    runsDone: ended,
+    runs: jobs.length,
+    finished: ended === jobs.length,
+    missing: ownData !== null && ownData.sha256 !== own?.sha256,
   };
 }
 

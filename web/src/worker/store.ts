@@ -17,15 +17,20 @@ export class StudyStore {
 
   private constructor(
     private readonly files: Map<string, Uint8Array<ArrayBuffer>>,
+    private readonly onRoom: (room: boolean) => void,
   ) {}
 
-  /** What an earlier visit left, or an empty store. */
-  static async open(): Promise<StudyStore> {
+  /**
+   * What an earlier visit left, or an empty store.
+   *
+   * @param onRoom Told false when the browser refuses to keep the study, and true when it is asked anew.
+   */
+  static async open(onRoom: (room: boolean) => void): Promise<StudyStore> {
     try {
-      return new StudyStore(await readFolder(folderName));
+      return new StudyStore(await readFolder(folderName), onRoom);
     } catch {
       // Nothing there, or no such file system.
-      return new StudyStore(new Map());
+      return new StudyStore(new Map(), onRoom);
     }
   }
 
@@ -51,6 +56,7 @@ export class StudyStore {
       await writeFile(`${folderName}/${path}`, bytes);
     } catch {
       this.#broken = true;
+      this.onRoom(false);
     }
   }
 
@@ -66,6 +72,7 @@ export class StudyStore {
   async clear(): Promise<void> {
     this.files.clear();
     this.#broken = false;
+    this.onRoom(true);
     await removeFolder(folderName);
   }
 }
