@@ -186,10 +186,13 @@ describe("the lab", () => {
   });
 
   it("works on a phone, in the dark, from the keyboard", async () => {
-    const { page, complaints } = await lab.visit("?levels=x", {
-      width: 390,
-      height: 800,
-    });
+    const { page, complaints } = await lab.visit(
+      `?levels=x&model=${"m".repeat(60)}`,
+      {
+        width: 390,
+        height: 800,
+      },
+    );
     await page.emulateMedia({ colorScheme: "dark" });
     await state(page, "ready");
     expect(await page.textContent(".notice")).toContain("levels=x");
