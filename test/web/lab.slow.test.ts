@@ -153,7 +153,7 @@ describe("the lab", () => {
       .locator('[data-run-state="done"]')
       .allTextContents();
     expect(rows).toHaveLength(5);
-    expect(rows[0]).toMatch(/cleandone800 of 800\d+\.\d %/);
+    expect(rows[0]).toMatch(/cleandone800 of 800\d+\.\d\s%/);
     const [loss, top1] = await page.$$eval(
       "section:has(#curves) svg",
       (charts) => charts.map((svg) => svg.querySelectorAll("circle").length),

@@ -1,14 +1,13 @@
 /** The training worker: opens the GPU, loads data, runs the study, hands out files. The page only shows. */
-import { zipSync } from "fflate";
 import type { Dataset } from "../../../src/data/types.js";
 import { UserError } from "../../../src/errors.js";
 import { InterruptedError } from "../../../src/experiments/trainer.js";
 import packageJson from "../../../package.json";
 import type { FromWorker, StudyRequest, ToWorker } from "../protocol.js";
 import { datasetSha256, limited, loadSample } from "./data.js";
+import { type Download, lastWeights, studyZip } from "./downloads.js";
 import { loadDropped } from "./dropped.js";
 import { showFinished } from "./finished.js";
-import { galleryFile } from "./gallery.js";
 import { causeOf, openGpu } from "./gpu.js";
 import { OwnData } from "./own-data.js";
 import { planStudy } from "./plan.js";
@@ -16,6 +15,7 @@ import { openElsewhere, problemOf, unreadable } from "./problems.js";
 import { readSaved, savedFile, type Saved, savedStudy, storedJobs } from "./saved.js"; // prettier-ignore
 import { StudyStore } from "./store.js";
 import { Study } from "./study.js";
+import { takeTurn } from "./turn.js";
 
 const version = `tarnish ${packageJson.version}`;
 
@@ -43,28 +43,6 @@ let store: StudyStore;
 let keeps = true;
 let own: OwnData | undefined;
 let stop: AbortController | undefined;
-
-/**
- * Waits until no other page at this address is open: two of them would write the same study. The turn lasts as long as
- * this worker.
- */
-function takeTurn(onWait: () => void): Promise<void> {
-  const name = "tarnish lab";
-  return new Promise((resolve, reject) => {
-    const hold = () => {
-      resolve();
-      return new Promise<never>(() => undefined);
-    };
-    navigator.locks
-      .request(name, { ifAvailable: true }, (lock) => {
-        if (lock) return hold();
-        onWait();
-        navigator.locks.request(name, hold).catch(reject);
-        return undefined;
-      })
-      .catch(reject);
-  });
-}
 
 async function open(): Promise<void> {
   const { adapterName: name, isSoftware: software } = await openGpu();
@@ -163,26 +141,8 @@ async function stoppable(
   }
 }
 
-/** The sweep folder as a .zip, or the best weights of the run that was trained last. */
-function download(what: "study" | "weights"): void {
-  if (what === "weights") {
-    const path = storedJobs(store)
-      .map(({ job }) => `${job.folder}/checkpoints/best.safetensors`)
-      .findLast((name) => store.bytes(name));
-    if (path === undefined) return;
-    const bytes = store.bytes(path)!.slice();
-    const run = path.split("/")[1]!;
-    tell({ kind: "file", name: `${run}.safetensors`, bytes }, [bytes.buffer]);
-    return;
-  }
-  const files = Object.fromEntries(
-    store.paths
-      .filter((path) => path !== savedFile && !path.endsWith(`/${galleryFile}`))
-      .map((path) => [path, store.bytes(path)!]),
-  );
-  // At once: fflate's other way starts workers of this worker, which in Firefox now and then never answer.
-  const bytes = zipSync(files, { level: 6 });
-  tell({ kind: "file", name: "tarnish-lab.zip", bytes }, [bytes.buffer]);
+function handOut(file: Download | undefined): void {
+  if (file) tell({ kind: "file", ...file }, [file.bytes.buffer]);
 }
 
 async function takeFiles({
@@ -231,7 +191,7 @@ async function handle(message: ToWorker): Promise<void> {
       shown();
       return;
     case "download":
-      download(message.what);
+      handOut(message.what === "study" ? studyZip(store) : lastWeights(store));
       return;
   }
 }
