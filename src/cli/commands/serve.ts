@@ -46,20 +46,40 @@ async function run({ port, open, json = false }: Options): Promise<void> {
   // Read anew at each request, and asked for again by the browser: a lab that is upgraded or rebuilt shows at once.
   const files = sirv(root, { etag: true, dev: true });
   const server = createServer((request, response) => {
-    files(request, response, () => {
-      response.writeHead(404, { "content-type": "text/plain" }).end("not here");
-    });
+    const refuse = (status: number, words: string, headers = {}) => {
+      response
+        .writeHead(status, { "content-type": "text/plain", ...headers })
+        .end(words);
+    };
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      refuse(405, "only GET and HEAD", { allow: "GET, HEAD" });
+      return;
+    }
+    // The whole file is always a right answer; sirv reads a range wrong, and fails where it ends before it begins.
+    delete request.headers.range;
+    try {
+      files(request, response, () => {
+        refuse(404, "not here");
+      });
+    } catch {
+      // One request must not end the lab for everybody.
+      refuse(500, "cannot be served");
+    }
   });
   // This machine alone: the lab is nobody else's business, and WebGPU wants a secure context.
   server.listen(port, "127.0.0.1");
   try {
     await once(server, "listening");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EADDRINUSE")
-      throw new UserError(
-        `--port ${port}: is in use; choose another, or 0 for any that is free`,
-      );
-    throw error;
+    const reasons: Readonly<Record<string, string>> = {
+      EADDRINUSE: "is in use",
+      EACCES: "may be opened by the administrator alone",
+    };
+    const reason = reasons[(error as NodeJS.ErrnoException).code ?? ""];
+    if (reason === undefined) throw error;
+    throw new UserError(
+      `--port ${port}: ${reason}; choose another, or 0 for any that is free`,
+    );
   }
   const { port: bound } = server.address() as AddressInfo;
   const url = `http://127.0.0.1:${bound}/`;
