@@ -13,12 +13,27 @@ export interface AdapterOptions {
   gpuApi: GpuApi;
 }
 
-export async function openAdapter(
+/**
+ * Opens a device that is destroyed when the process ends: Dawn then waits for the pipelines that it still compiles, which
+ * would otherwise crash the process on its way out.
+ */
+export async function openUntilExit(
   { adapter, gpuApi: api }: AdapterOptions,
-  output: Output,
   options: Omit<OpenOptions, "api"> = {},
 ): Promise<Device> {
   const device = await openDevice(adapter, { api, ...options });
+  process.once("exit", () => {
+    device.destroy();
+  });
+  return device;
+}
+
+export async function openAdapter(
+  choice: AdapterOptions,
+  output: Output,
+  options: Omit<OpenOptions, "api"> = {},
+): Promise<Device> {
+  const device = await openUntilExit(choice, options);
   announceAdapter(device, output);
   announceTuning(device, output);
   return device;

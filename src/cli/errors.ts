@@ -13,6 +13,7 @@ import {
 import { UserError } from "../errors.js";
 import { StorageError } from "../experiments/node-files.js";
 import { DivergedError, InterruptedError } from "../experiments/trainer.js";
+import { briefMessage } from "../experiments/training-errors.js";
 import { exitCodeOf } from "./interrupt.js";
 
 export interface Failure {
@@ -69,14 +70,11 @@ export function describeFailure(error: unknown, commandName?: string): Failure {
   }
   if (error instanceof UserError || error instanceof AdapterError)
     return { exitCode: 2, message: error.message };
-  if (error instanceof KernelError) {
-    // The shader's text is for those who debug it.
-    const [summary] = error.message.split("\n  shader:\n");
+  if (error instanceof KernelError)
     return {
       exitCode: 1,
-      message: `${summary!}\n(TARNISH_DEBUG=1 shows the shader.)`,
+      message: `${briefMessage(error)}\n(TARNISH_DEBUG=1 shows the shader.)`,
     };
-  }
   if (
     error instanceof DeviceLostError ||
     error instanceof DivergedError ||

@@ -77,7 +77,12 @@ function hasProcess(): boolean {
 async function nativeAdapter(choice: AdapterChoice): Promise<FoundAdapter> {
   // Not every runtime has it, whatever the types say.
   const gpu = (globalThis.navigator as Partial<Navigator> | undefined)?.gpu;
-  if (!gpu) throw new AdapterError("this runtime has no navigator.gpu");
+  if (!gpu)
+    throw new AdapterError(
+      hasProcess()
+        ? "--gpu-api native: this runtime has no WebGPU of its own (no navigator.gpu); leave it out to take Dawn's"
+        : "this runtime has no navigator.gpu",
+    );
   const adapter = await gpu.requestAdapter(
     choice === "software"
       ? { forceFallbackAdapter: true }

@@ -23,6 +23,7 @@ import {
 import { rebuildTables, type SweepTables } from "./node-tables.js";
 import { type Shard, shardOf, type SweepJob } from "./sweep.js";
 import { DivergedError, InterruptedError } from "./trainer.js";
+import { briefMessage } from "./training-errors.js";
 
 export interface SweepRequest {
   readonly name: string;
@@ -150,7 +151,7 @@ async function runJob(
       return error;
     const failure: Failure = {
       state: error instanceof DivergedError ? "diverged" : "failed",
-      error: error.message,
+      error: briefMessage(error),
     };
     await writeFailure(folder, failure);
     return { failure };

@@ -96,6 +96,9 @@ export const defaultSettings = {
   logEvery: 10,
 } as const satisfies Partial<TrainSettings>;
 
+/** What the device's arithmetic can hold. */
+const largestFloat = (2 - 2 ** -23) * 2 ** 127;
+
 /** Fills in the defaults and checks what can be checked without the data. Throws UserError. */
 export function resolveSettings(given: Partial<TrainSettings>): TrainSettings {
   const model = findModel(given.model ?? defaultSettings.model, given);
@@ -121,6 +124,14 @@ export function resolveSettings(given: Partial<TrainSettings>): TrainSettings {
       `--label-smoothing: expected a number in [0, 1], got ${settings.labelSmoothing}`,
     );
   }
+  for (const [flag, value] of [
+    ["--lr", settings.lr],
+    ["--weight-decay", settings.weightDecay],
+  ] as const)
+    if (value > largestFloat)
+      throw new UserError(
+        `${flag}: expected at most ${largestFloat.toPrecision(3)}, the largest 32-bit float, got ${value}`,
+      );
   return settings;
 }
 

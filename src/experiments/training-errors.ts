@@ -1,4 +1,5 @@
-/** How a training run ends before its time, other than by an error of the engine. */
+/** How a training run ends before its time, and how that is worded. */
+import { KernelError } from "../engine/errors.js";
 import type { TrainSettings } from "./settings.js";
 
 /** Loss or weights are no longer finite numbers: training has diverged and what it would go on with is worthless. */
@@ -34,4 +35,11 @@ export class InterruptedError extends Error {
   ) {
     super(`training was stopped after step ${step}`);
   }
+}
+
+/** An error's message, of a kernel's without the shader's text, which is for those who debug it. */
+export function briefMessage(error: Error): string {
+  return error instanceof KernelError
+    ? error.message.split("\n  shader:\n")[0]!
+    : error.message;
 }

@@ -60,6 +60,16 @@ describe("tarnish doctor", () => {
     expect(adapters[0]!.adapter).not.toBeNull();
   });
 
+  it("takes --gpu-api, and says what to do where Node has none", () => {
+    for (const list of [[], ["--list"]]) {
+      const result = tarnish(["doctor", "--gpu-api", "native", ...list]);
+      expect(result.code).toBe(list.length > 0 ? 0 : 2);
+      expect(result.stdout + complaint(result)).toContain(
+        "--gpu-api native: this runtime has no WebGPU of its own (no navigator.gpu); leave it out",
+      );
+    }
+  });
+
   it("an adapter that is not there ends with 2 and says where to look", () => {
     const result = tarnish(["doctor", "--adapter", "nosuch"]);
     expect(result.code).toBe(2);

@@ -87,6 +87,10 @@ describe("refused before anything is written", () => {
       "--memory-limit: expected a number above 0, got 0",
     ],
     [`${train} --warmup 1`, "--warmup 1: takes 2 of 2 steps"],
+    [
+      `${train} --weight-decay 1e39`,
+      "--weight-decay: expected at most 3.40e+38",
+    ],
     [`${train} --nesterov --momentum 0`, "--nesterov: needs a --momentum"],
     [`${train} --adapter nosuch`, "nosuch"],
     [

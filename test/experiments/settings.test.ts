@@ -70,6 +70,16 @@ describe("resolveSettings", () => {
       { labelSmoothing: 1.5 },
       /^--label-smoothing.*1\.5/,
     ],
+    [
+      "a learning rate beyond 32 bits",
+      { lr: 1e39 },
+      /^--lr: expected at most 3\.40e\+38, .*1e\+39/,
+    ],
+    [
+      "a weight decay beyond 32 bits",
+      { weightDecay: 1e39 },
+      /^--weight-decay: expected at most 3\.40e\+38/,
+    ],
   ])("refuses %s", (_, given, message) => {
     expect(() => resolveSettings(given)).toThrow(UserError);
     expect(() => resolveSettings(given)).toThrow(message);

@@ -4,15 +4,15 @@ import { dirname } from "node:path";
 import { env, version as nodeVersion } from "node:process";
 import type { Command } from "commander";
 import type { Device } from "../../engine/device.js";
-import { openDevice } from "../../engine/open-device.js";
+import { type GpuApi, openDevice } from "../../engine/open-device.js";
+import { type AdapterOptions, openUntilExit } from "../adapter.js";
 import { adviceFor, platformName } from "../advice.js";
 import { formatBytes, formatCount, formatFlops } from "../format.js";
 import { measureSpeed, type Measurement } from "../measure.js";
 import { commonOptions } from "../options.js";
 import { createOutput, type Output } from "../output.js";
 
-interface Options {
-  adapter: string;
+interface Options extends AdapterOptions {
   list?: boolean;
   json?: boolean;
 }
@@ -40,7 +40,9 @@ export function register(program: Command): void {
     .addHelpText("after", help)
     .action(async (options: Options) => {
       const output = createOutput(options);
-      await (options.list ? list(output) : examine(output, options.adapter));
+      await (options.list
+        ? list(output, options.gpuApi)
+        : examine(output, options));
     });
 }
 
@@ -55,10 +57,10 @@ interface Listed {
   error: string | null;
 }
 
-async function list(output: Output): Promise<void> {
+async function list(output: Output, api: GpuApi): Promise<void> {
   const adapters: Listed[] = [];
   for (const choice of choices) {
-    const listed = await find(choice);
+    const listed = await find(choice, api);
     adapters.push(listed);
     const { adapter, source, software, error } = listed;
     const words = adapter
@@ -72,10 +74,10 @@ async function list(output: Output): Promise<void> {
 /** Where the Vulkan loader looks for drivers. Opening the bundled adapter points it there and hides all others. */
 const driverVariables = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"] as const;
 
-async function find(choice: string): Promise<Listed> {
+async function find(choice: string, api: GpuApi): Promise<Listed> {
   const before = driverVariables.map((name) => [name, env[name]] as const);
   try {
-    const device = await openDevice(choice);
+    const device = await openDevice(choice, { api });
     const { adapterName, source, isSoftware } = device;
     device.destroy();
     return {
@@ -107,14 +109,14 @@ function packageVersion(name: string): string {
   return (require(`${name}/package.json`) as { version: string }).version;
 }
 
-async function examine(output: Output, choice: string): Promise<void> {
+async function examine(output: Output, choice: AdapterOptions): Promise<void> {
   const line = (name: string, value: string) => {
     output.print(`${name.padEnd(12)} ${value}`);
   };
   const dawn = packageVersion("webgpu");
   line("node", `${nodeVersion}, ${platformName}`);
   line("webgpu", `${dawn} (Dawn)`);
-  const device = await openDevice(choice);
+  const device = await openUntilExit(choice);
   const { adapterName, source, isSoftware, gpu, target } = device;
   line("adapter", adapterName);
   line("source", where(source));
