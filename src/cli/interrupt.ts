@@ -57,8 +57,8 @@ export function commandWith(flag: string, ...without: string[]): string {
 
 /** The command that this process was started with, for a shell, without some flags. */
 export function sameCommand(...without: string[]): string {
-  const program =
-    env["npm_command"] === "exec" ? ["npx", "tarnish"] : ["tarnish"];
+  // Under `npx tarnish` and `npm run demo` alike, npx knows the command whether or not the shell does.
+  const program = env["npm_command"] ? ["npx", "tarnish"] : ["tarnish"];
   const args = argv.slice(2).filter((arg) => !without.includes(arg));
   return [...program, ...args].map(quote).join(" ");
 }

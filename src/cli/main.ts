@@ -18,7 +18,8 @@ import * as serve from "./commands/serve.js";
 import * as sweep from "./commands/sweep.js";
 import * as train from "./commands/train.js";
 import { debugDetails, describeFailure } from "./errors.js";
-import { exitOnClosedPipe, flushOutput } from "./output.js";
+import { exitCodeWith, flushOutput, outliveStreams } from "./output.js";
+import { printableLines } from "./printable.js";
 import { version } from "./version.js";
 
 /** In the order of the help. A command's module registers it and loads what it needs only when it runs. */
@@ -73,7 +74,7 @@ function createProgram(): Command {
 }
 
 async function main(): Promise<number> {
-  exitOnClosedPipe();
+  outliveStreams();
   const program = createProgram();
   try {
     await program.parseAsync(argv);
@@ -82,7 +83,7 @@ async function main(): Promise<number> {
     const asked = argv[2];
     const command = program.commands.find((known) => known.name() === asked);
     const { exitCode, message } = describeFailure(error, command?.name());
-    if (message) stderr.write(`tarnish: ${message}\n`);
+    if (message) stderr.write(`tarnish: ${printableLines(message)}\n`);
     const details = exitCode === 0 ? undefined : debugDetails(error);
     if (details) stderr.write(`${details}\n`);
     return exitCode;
@@ -92,4 +93,4 @@ async function main(): Promise<number> {
 // Dawn keeps the event loop alive for as long as it is loaded, so the process has to be ended.
 const code = await main();
 await flushOutput();
-exit(code);
+exit(exitCodeWith(code));

@@ -7,8 +7,9 @@ import { formatTable } from "./table.js";
 
 export function printProfile(profile: Profile, output: Output): void {
   const { milliseconds, steps } = profile;
+  output.print();
   output.print(
-    `\nwhere a step goes: ${formatNumber(milliseconds)} ms on the GPU, mean of ${formatCount(steps)} steps with a pass for every kernel`,
+    `where a step goes: ${formatNumber(milliseconds)} ms on the GPU, mean of ${formatCount(steps)} steps with a pass for every kernel`,
   );
   output.print(trafficWords(profile));
   const { head, rows } = profileCells(profile);

@@ -12,6 +12,7 @@ import {
   formatPercent,
   formatRate,
 } from "./format.js";
+import { printable, printableLines } from "./printable.js";
 
 export interface ProgressOptions {
   /** How much there is to do, in `unit`. */
@@ -127,7 +128,8 @@ class Task implements Progress {
     this.log(this.line());
   }
 
-  log(line: string): void {
+  log(text: string): void {
+    const line = printableLines(text);
     if (this.#display.bars && !this.#root.#stopped)
       this.#display.bars.log(`${line}\n`);
     else this.#display.stream.write(`${line}\n`);
@@ -165,7 +167,8 @@ class Task implements Progress {
 
   /** The line as it stands. With a terminal's width: with as much of a bar as there is room for, and never wider. */
   line(columns?: number): string {
-    const { total, unit, label } = this.#options;
+    const { total, unit } = this.#options;
+    const label = printable(this.#options.label);
     const share = total > 0 ? Math.min(1, this.#done / total) : 1;
     const left =
       this.#fields.secondsLeft ?? (total - this.#done) / this.#averageRate;
@@ -191,7 +194,8 @@ class Task implements Progress {
   }
 
   #lastLine(): string {
-    const { total, unit, label } = this.#options;
+    const { total, unit } = this.#options;
+    const label = printable(this.#options.label);
     const done = formatCount(Math.floor(this.#done));
     const amount =
       this.#done >= total

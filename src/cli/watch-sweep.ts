@@ -88,7 +88,8 @@ export async function watchedSweep(
   if (failed.length > 0) {
     output.warn(`${failed.length} of ${part.length} runs failed:`);
     for (const { job, failure } of failed)
-      output.warn(`  ${job.id}: ${failure.error}`);
+      for (const line of `${job.id}: ${failure.error}`.split("\n"))
+        output.warn(`  ${line}`);
     process.exitCode = 1;
   }
   if (stoppedBy)

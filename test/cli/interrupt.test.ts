@@ -1,10 +1,12 @@
 import { setTimeout } from "node:timers/promises";
-import { afterEach, expect, it } from "vitest";
-import { stoppable } from "../../src/cli/interrupt.js";
+import { afterEach, expect, it, vi } from "vitest";
+import { commandWith, stoppable } from "../../src/cli/interrupt.js";
 
 const listening = () => process.listeners("SIGINT");
 const before = listening();
 afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
   for (const listener of listening())
     if (!before.includes(listener)) process.off("SIGINT", listener);
 });
@@ -33,3 +35,16 @@ it("leaves no listener behind work that nobody stopped", async () => {
   );
   expect(listening()).toEqual(before);
 });
+
+it.each([
+  ["", "tarnish demo --resume"],
+  ["exec", "npx tarnish demo --resume"],
+  ["run-script", "npx tarnish demo --resume"],
+])(
+  "words the command that goes on as it was started (npm_command=%s)",
+  (npm, command) => {
+    vi.stubEnv("npm_command", npm);
+    vi.spyOn(process.argv, "slice").mockReturnValue(["demo", "--overwrite"]);
+    expect(commandWith("--resume", "--overwrite")).toBe(command);
+  },
+);

@@ -31,7 +31,7 @@ import {
   parseChoice,
   positiveOption,
 } from "../options.js";
-import { createOutput, type Output } from "../output.js";
+import { createOutput, endWithReader, type Output } from "../output.js";
 import { printProfile } from "../profile.js";
 import { formatTable } from "../table.js";
 
@@ -189,6 +189,7 @@ function resolve(options: Options, device: Device): BenchOptions {
 
 async function run(options: Options): Promise<void> {
   const output = createOutput(options);
+  endWithReader();
   for (const model of options.models ?? [])
     if (model !== undefined) findModel(model, { width: options.width });
   const { tune } = options;
@@ -221,10 +222,12 @@ function print(result: BenchResult, output: Output): void {
   if (models.length > 0) table(modelCells(result));
   for (const { model, profile } of models)
     if (profile) {
-      output.print(`\n${model}`);
+      output.print();
+      output.print(model);
       printProfile(profile, output);
     }
+  output.print();
   output.print(
-    `\npeak: ${formatFlops(result.peakGflops * 1e9)}; a copy reads and writes ${formatNumber(result.copyGigabytesPerSecond)} GB/s`,
+    `peak: ${formatFlops(result.peakGflops * 1e9)}; a copy reads and writes ${formatNumber(result.copyGigabytesPerSecond)} GB/s`,
   );
 }

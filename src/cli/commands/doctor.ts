@@ -10,7 +10,7 @@ import { adviceFor, platformName } from "../advice.js";
 import { formatBytes, formatCount, formatFlops } from "../format.js";
 import { measureSpeed, type Measurement } from "../measure.js";
 import { commonOptions } from "../options.js";
-import { createOutput, type Output } from "../output.js";
+import { createOutput, endWithReader, type Output } from "../output.js";
 
 interface Options extends AdapterOptions {
   list?: boolean;
@@ -40,6 +40,7 @@ export function register(program: Command): void {
     .addHelpText("after", help)
     .action(async (options: Options) => {
       const output = createOutput(options);
+      endWithReader();
       await (options.list
         ? list(output, options.gpuApi)
         : examine(output, options));
@@ -133,7 +134,10 @@ async function examine(output: Output, choice: AdapterOptions): Promise<void> {
   for (const { what, gflops } of speed)
     line("speed", `${formatFlops(gflops * 1e9)}: ${what}`);
   if (isSoftware) line("expect", expectation(speed));
-  for (const paragraph of advice) output.print(`\n${paragraph}`);
+  for (const paragraph of advice) {
+    output.print();
+    output.print(paragraph);
+  }
   output.result({
     node: nodeVersion,
     platform: platformName,
