@@ -8,7 +8,8 @@ import type { LossScaling } from "../engine/loss-scaling.js";
 import type { SafetensorsTensor } from "../engine/safetensors.js";
 import type { KernelRecord } from "../engine/tuning.js";
 import { UserError } from "../errors.js";
-import { parseObject } from "./json.js";
+import { isObject, parseObject } from "./json.js";
+import type { Course } from "./settings.js";
 import {
   decodeFile,
   encodeWeights,
@@ -152,40 +153,114 @@ export function decodeCheckpoint(
       throw new UserError(`${path}: is damaged (its metadata has no ${key})`);
     return value;
   };
-  const number = (key: string) => {
+  const damaged = (key: string) =>
+    new UserError(`${path}: is damaged (its ${key} is "${text(key)}")`);
+  const count = (key: string) => {
     const value = Number(text(key));
-    if (text(key) === "" || !Number.isFinite(value) || value < 0)
-      throw new UserError(`${path}: is damaged (its ${key} is "${text(key)}")`);
+    if (!/^\d+$/.test(text(key)) || !Number.isSafeInteger(value))
+      throw damaged(key);
     return value;
   };
-  const json = (key: string): unknown => {
+  const json = <T>(key: string, fits: (value: unknown) => value is T): T => {
+    let value: unknown;
     try {
-      return JSON.parse(text(key));
+      value = JSON.parse(text(key));
     } catch {
       throw new UserError(`${path}: is damaged (its ${key} is no JSON)`);
     }
+    if (!fits(value)) throw damaged(key);
+    return value;
+  };
+  const positive = (key: string) => {
+    const value = Number(text(key));
+    if (!(value > 0 && Number.isFinite(value))) throw damaged(key);
+    return value;
+  };
+  const checkedText = (key: string, fits: (value: unknown) => boolean) => {
+    json(key, (value): value is unknown => fits(value));
+    return text(key);
   };
   return {
     path,
     tensors,
     config: text("config"),
     version: text("version"),
-    adapters: json("adapters") as string[],
-    kernels: text("kernels"),
+    adapters: json("adapters", isNameList),
+    kernels: checkedText("kernels", isKernelRecord),
     position: {
-      step: number("step"),
-      epoch: number("epoch"),
-      epochsDone: number("epochsDone"),
-      records: number("records"),
+      step: count("step"),
+      epoch: count("epoch"),
+      epochsDone: count("epochsDone"),
+      records: count("records"),
       lossScaling: {
-        scale: number("lossScale"),
-        goodSteps: number("goodSteps"),
-        skipped: number("skippedSteps"),
+        scale: positive("lossScale"),
+        goodSteps: count("goodSteps"),
+        skipped: count("skippedSteps"),
       },
-      timing: json("timing") as Timing,
-      best: "best" in metadata ? (json("best") as EpochResult) : undefined,
+      timing: json("timing", isTiming),
+      best: "best" in metadata ? json("best", isEpochResult) : undefined,
     },
   };
+}
+
+const isAmount = (value: unknown): value is number =>
+  typeof value === "number" && Number.isFinite(value) && value >= 0;
+
+const isShare = (value: unknown) => isAmount(value) && value <= 1;
+
+function isNameList(value: unknown): value is string[] {
+  return (
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.every((name) => typeof name === "string")
+  );
+}
+
+function isKernelRecord(value: unknown): value is KernelRecord {
+  return (
+    isObject(value) &&
+    Object.values(value).every((variant) => typeof variant === "string")
+  );
+}
+
+function isTiming(value: unknown): value is Timing {
+  return (
+    isObject(value) &&
+    ["images", "ms", "warmImages", "warmMs"].every((key) =>
+      isAmount(value[key]),
+    )
+  );
+}
+
+function isEpochResult(value: unknown): value is EpochResult {
+  if (!isObject(value)) return false;
+  const { epoch, loss, top1, top5, ece } = value;
+  return (
+    Number.isSafeInteger(epoch) &&
+    Number(epoch) >= 1 &&
+    Number.isFinite(loss) &&
+    [top1, ece].every(isShare) &&
+    (top5 === null || isShare(top5))
+  );
+}
+
+/** Refuses a checkpoint whose place is not one that a run of this course comes to. @throws UserError naming the file */
+export function requireOnCourse(
+  { position, path }: CheckpointFile,
+  { stepsPerEpoch, lastStep }: Course,
+): void {
+  const { step, epoch, epochsDone, best } = position;
+  const complete = step === Math.min(epoch * stepsPerEpoch, lastStep);
+  const possible =
+    step <= lastStep &&
+    epoch === Math.ceil(step / stepsPerEpoch) &&
+    (epochsDone === epoch - 1 || (epochsDone === epoch && complete)) &&
+    (best?.epoch ?? 0) <= epoch;
+  if (!possible)
+    throw new UserError(
+      `${path}: is damaged (step ${step} of ${lastStep}, epoch ${epoch}, ${epochsDone} of them done` +
+        `${best ? `, epoch ${best.epoch} the best` : ""}); put back an intact copy, or start the run again`,
+    );
 }
 
 /** A checkpoint's weights and momentum for a model. @throws UserError naming the file and the tensors that do not fit. */

@@ -4,6 +4,7 @@ import {
   encodeSafetensors,
   type SafetensorsTensor,
 } from "../engine/safetensors.js";
+import { UserError } from "../errors.js";
 import type { ParameterSpec } from "../engine/parameters.js";
 import { decodeWeights } from "./weights.js";
 
@@ -21,7 +22,10 @@ export function exportWeights(
   specs: readonly ParameterSpec[],
 ): Uint8Array<ArrayBuffer> {
   const weights = decodeWeights(checkpoint, path, specs);
-  const steps = BigInt(decodeSafetensors(checkpoint).metadata["step"] ?? 0);
+  const { step = "0" } = decodeSafetensors(checkpoint).metadata;
+  if (!/^\d{1,18}$/.test(step))
+    throw new UserError(`${path}: is damaged (its step is "${step}")`);
+  const steps = BigInt(step);
   const tensors = new Map<string, SafetensorsTensor>();
   for (const { name, torchShape } of specs) {
     const data = weights.get(name)!;

@@ -8,7 +8,11 @@ import type { Evaluation } from "../engine/evaluation.js";
 import { OutOfMemoryError } from "../engine/errors.js";
 import { ImageSource } from "../engine/image-source.js";
 import { Session } from "../engine/session.js";
-import { type CheckpointFile, fitCheckpoint } from "./checkpoint.js";
+import {
+  type CheckpointFile,
+  fitCheckpoint,
+  requireOnCourse,
+} from "./checkpoint.js";
 import { forImageSize } from "./image-size.js";
 import { outOfMemory, requireFit } from "./memory.js";
 import type { PoisonResult } from "./poison.js";
@@ -40,6 +44,7 @@ export async function train(
 ): Promise<TrainResult> {
   const { imageSize, mean, std, classNames } = dataset;
   const course = planCourse(settings, poisoned.kept.length);
+  if (control.resumeFrom) requireOnCourse(control.resumeFrom, course);
   const common = { imageSize, mean, std };
   const memory = requireFit(settings, dataset, poisoned.kept.length, device);
   events.onPlan?.(memory);

@@ -66,7 +66,8 @@ export function decodeFile(bytes: Uint8Array, path: string): SafetensorsFile {
 /**
  * The tensors of a model's names and shapes, or their momentum with its prefix. `num_batches_tracked` is ignored.
  *
- * @throws UserError naming the file and every tensor that is unknown, missing or of another shape.
+ * @throws UserError naming the file and every tensor that is unknown, missing or of another shape, or one with a value that
+ *   is not finite: such weights make any result worthless.
  */
 export function fitWeights(
   tensors: ReadonlyMap<string, SafetensorsTensor>,
@@ -86,7 +87,14 @@ export function fitWeights(
       );
     } else if (!(tensor.data instanceof Float32Array))
       misfits.push(`${prefix}${name} holds ${tensor.dtype}, not floats`);
-    else weights.set(name, tensor.data);
+    else {
+      const wrong = tensor.data.find((value) => !Number.isFinite(value));
+      if (wrong !== undefined)
+        throw new UserError(
+          `${path}: holds ${wrong} in ${prefix}${name}; weights are finite numbers: take those from before the training diverged`,
+        );
+      weights.set(name, tensor.data);
+    }
   }
   const known = new Set(specs.map(({ name }) => prefix + name));
   const unknown = [...tensors.keys()].filter(

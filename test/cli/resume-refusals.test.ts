@@ -10,6 +10,10 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+} from "../../src/engine/safetensors.js";
 import { complaint, tarnish, temporaryFolder } from "./command.js";
 
 const folder = temporaryFolder();
@@ -65,6 +69,30 @@ describe("a run folder", () => {
       },
       "",
       `${last}: is damaged (its metadata has no version); ${anew}`,
+    ],
+    [
+      "with a checkpoint from beyond its end",
+      (path) => {
+        const file = join(path, last);
+        const { tensors, metadata } = decodeSafetensors(readFileSync(file));
+        writeFileSync(
+          file,
+          encodeSafetensors(tensors, { ...metadata, step: "100" }),
+        );
+      },
+      "",
+      `${last}: is damaged (step 100 of 4, epoch 2, 2 of them done`,
+    ],
+    [
+      "with NaN in its momentum",
+      (path) => {
+        const file = join(path, last);
+        const { tensors, metadata } = decodeSafetensors(readFileSync(file));
+        (tensors.get("momentum.fc3.bias")!.data as Float32Array)[1] = NaN;
+        writeFileSync(file, encodeSafetensors(tensors, metadata));
+      },
+      "",
+      `${last}: holds NaN in momentum.fc3.bias`,
     ],
     [
       "without its best weights",

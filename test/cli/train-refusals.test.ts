@@ -10,6 +10,9 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { packageRoot } from "../../src/data/node-root.js";
 import { encodeSafetensors } from "../../src/engine/safetensors.js";
+import { encodeWeights } from "../../src/experiments/weights.js";
+import { describeModel } from "../../src/models/describe.js";
+import { buildModel } from "../../src/models/registry.js";
 import { complaint, tarnish, temporaryFolder } from "./command.js";
 
 const folder = temporaryFolder();
@@ -39,6 +42,15 @@ beforeAll(() => {
   );
   writeFileSync(at("other.safetensors"), other);
   writeFileSync(at("damaged.safetensors"), other.subarray(0, -1));
+  const { specs } = describeModel(buildModel("lenet", 10));
+  const weights = new Map(
+    specs.map(({ name, torchShape }) => [
+      name,
+      new Float32Array(torchShape.reduce((a, b) => a * b, 1)),
+    ]),
+  );
+  weights.get("fc2.bias")![3] = NaN;
+  writeFileSync(at("nan.safetensors"), encodeWeights(specs, weights));
 });
 
 const train = "train --train-limit 80 --test-limit 50 --batch 40 --epochs 1";
@@ -103,6 +115,11 @@ describe("refused before anything is written", () => {
       `${train} --init other.safetensors`,
       `other.safetensors: does not fit the model: ${misfit}`,
     ],
+    [
+      `${train} --init nan.safetensors`,
+      "nan.safetensors: holds NaN in fc2.bias; weights are finite numbers",
+    ],
+    [`${evaluate} nan.safetensors`, "nan.safetensors: holds NaN in fc2.bias"],
     [`${evaluate} damaged.safetensors`, "damaged.safetensors: "],
     [
       `${evaluate} other.safetensors`,

@@ -47,6 +47,20 @@ const good = {
 };
 
 describe("weights files", () => {
+  it.each([NaN, Infinity, -Infinity])(
+    "with %s are refused by the tensor's name",
+    (value) => {
+      const data = Float32Array.of(0.1, value);
+      const bytes = fileOf({
+        ...good,
+        "bn1.running_mean": { dtype: "F32", shape: [2], data },
+      });
+      expect(() => decodeWeights(bytes, "w.st", specs)).toThrow(
+        `w.st: holds ${value} in bn1.running_mean`,
+      );
+    },
+  );
+
   it("come back bit for bit, in PyTorch's shapes, with momentum and metadata beside them", () => {
     const bytes = encodeWeights(specs, weights, momentum, { step: "12" });
     const decoded = decodeWeights(bytes, "w", specs);
