@@ -27,7 +27,7 @@ interface Curve {
   readonly accuracies: readonly number[];
 }
 
-/** Where a curve has an accuracy: `below` its first level's, `above` (past) its last level's, or a level in between. */
+/** Where a curve has an accuracy: `below` where better than the baseline, `above` (past) its last level's, or a level in between. */
 export type Crossing = "below" | "above" | number;
 
 /** Steps into which the range of reductions is cut to find the ends of a t interval. */
@@ -40,11 +40,13 @@ const SCAN_STEPS = 2000;
  */
 export function readBackwards(curve: Curve, accuracy: number): Crossing {
   const { levels } = curve;
+  // By the baseline itself: where reduction raised the accuracy, the fit there lies above it.
+  const [clean] = curve.accuracies;
+  if (accuracy > clean!) return "below";
+  if (accuracy === clean) return levels[0]!;
   const fit = isotonicNonIncreasing(curve.accuracies);
-  if (accuracy > fit[0]!) return "below";
   const right = fit.findIndex((value) => value <= accuracy);
   if (right < 0) return "above";
-  if (right === 0) return levels[0]!;
   const [x0, x1] = [levels[right - 1]!, levels[right]!];
   const [y0, y1] = [fit[right - 1]!, fit[right]!];
   return x0 + ((y0 - accuracy) / (y0 - y1)) * (x1 - x0);

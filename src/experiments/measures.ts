@@ -60,7 +60,7 @@ export interface ImpactRow {
   readonly ciHigh: number | null;
   /** Differs from 0 by Benjamini-Hochberg at 5 % over the model's cells. */
   readonly marked: boolean;
-  /** p of "noise and reduction give the same TPR", two-sided. */
+  /** p of "noise and reduction give the same TPR", two-sided: paired t over the seeds, or exact over the test images. */
   readonly p: number | null;
   readonly interval: IntervalKind;
 }
@@ -130,11 +130,23 @@ export function impactRows(table: RateTable): ImpactRow[] {
         .levels(model, "noise")
         .flatMap((level) => impactRow(table, model, index, level) ?? []),
     );
-    const tested = rows.filter(({ p }) => p !== null);
-    const marks = benjaminiHochberg(tested.map(({ p }) => p!));
-    const marked = new Set(tested.filter((_, i) => marks[i]));
-    return rows.map((row) => ({ ...row, marked: marked.has(row) }));
+    const marks = marksOf(rows);
+    return rows.map((row, i) => ({ ...row, marked: marks[i]! }));
   });
+}
+
+/**
+ * Which cells of a model differ from 0. A p over seeds and a p over test images answer different questions, so that a
+ * family is of one kind: over seeds where some cell has enough of them. Other cells stay in it with p = 1: a run that
+ * is missing makes no mark easier.
+ */
+function marksOf(rows: readonly ImpactRow[]): boolean[] {
+  const kind = rows.some(({ interval }) => interval === "t") ? "t" : "bootstrap"; // prettier-ignore
+  const tested = rows.filter(({ p }) => p !== null);
+  const marks = benjaminiHochberg(
+    tested.map(({ p, interval }) => (interval === kind ? p! : 1)),
+  );
+  return rows.map((row) => marks[tested.indexOf(row)] ?? false);
 }
 
 /** A row before its mark; null without a seed in all three conditions. */
@@ -170,7 +182,10 @@ function impactRow(
     ciLow: estimate?.low ?? null,
     ciHigh: estimate?.high ?? null,
     marked: false,
-    p: estimate?.p ?? null,
+    p:
+      estimate?.interval === "bootstrap"
+        ? table.exactP([reduction, noise], index, seeds)
+        : (estimate?.p ?? null),
     interval: estimate?.interval ?? null,
   };
 }
@@ -178,7 +193,7 @@ function impactRow(
 /** The rows of sensitivity.csv; a model without a noise level that shares a seed with its baseline has none. */
 export function sensitivityRows(table: RateTable): SensitivityRow[] {
   return table.models.flatMap((model) => {
-    const values = sensitivities(table, model);
+    const values = sensitivities(table, model, noiseLevels(table, model));
     if (!values) return [];
     const known = values.filter((value) => value !== null);
     // Rank 1 is the most sensitive: ranks of the negated values.
@@ -194,26 +209,37 @@ export function sensitivityRows(table: RateTable): SensitivityRow[] {
   });
 }
 
+/** Noise levels of a model that share a seed with its baseline. */
+function noiseLevels(table: RateTable, model: string): number[] {
+  return table
+    .levels(model, "noise")
+    .filter((level) => {
+      const noise = conditionOf(model, "noise", level);
+      return table.commonSeeds([table.baseline(model), noise]).length > 0;
+    }); // prettier-ignore
+}
+
 /**
- * Mean over the noise levels of 1 − TPRn_norm for each class [C], from means over the seeds, or from one seed alone.
- * Null where TPR(0) is 0; null as a whole without a level.
+ * Mean over the given noise levels of 1 − TPRn_norm for each class [C], from means over the seeds, or from one seed
+ * alone. Null where TPR(0) is 0; null as a whole without a level.
  */
 function sensitivities(
   table: RateTable,
   model: string,
+  levels: readonly number[],
   onlySeed?: number,
 ): (number | null)[] | null {
   const clean = table.baseline(model);
-  const levels = table.levels(model, "noise").flatMap((level) => {
+  if (levels.length === 0) return null;
+  const rated = levels.map((level) => {
     const noise = conditionOf(model, "noise", level);
     const seeds = table
       .commonSeeds([clean, noise])
       .filter((seed) => onlySeed === undefined || seed === onlySeed);
-    return seeds.length === 0 ? [] : [{ noise, rate: table.meanRate(seeds) }];
+    return { noise, rate: table.meanRate(seeds) };
   });
-  if (levels.length === 0) return null;
   return table.classes.map((_, index) => {
-    const losses = levels.map(({ noise, rate }) => {
+    const losses = rated.map(({ noise, rate }) => {
       const tpr0 = rate(clean, index);
       return tpr0 === 0 ? null : 1 - rate(noise, index) / tpr0;
     });
@@ -222,10 +248,22 @@ function sensitivities(
   });
 }
 
-/** The object of concordance.json. */
-export function concordance(table: RateTable): Concordance {
-  const rated = table.models.flatMap((model) => {
-    const values = sensitivities(table, model);
+/**
+ * The object of concordance.json. Models are compared at the noise levels that all of them have: other levels may hit
+ * other classes.
+ */
+export function concordance(
+  table: RateTable,
+  models: readonly string[] = table.models,
+): Concordance {
+  const levelsOf = models
+    .map((model) => ({ model, levels: noiseLevels(table, model) }))
+    .filter(({ levels }) => levels.length > 0);
+  const shared = (levelsOf[0]?.levels ?? []).filter((level) =>
+    levelsOf.every(({ levels }) => levels.includes(level)),
+  );
+  const rated = levelsOf.flatMap(({ model }) => {
+    const values = sensitivities(table, model, shared);
     return values ? [{ model, values }] : [];
   });
   const { w, kept } = agreement(rated.map(({ values }) => values));
@@ -239,9 +277,10 @@ export function concordance(table: RateTable): Concordance {
             classes: table.classes.filter((_, c) => kept.has(c)),
             left_out: table.classes.filter((_, c) => !kept.has(c)),
           },
-    withinModel: rated.map(({ model }) => {
+    withinModel: levelsOf.map(({ model }) => {
+      const levels = table.levels(model, "noise");
       const bySeed = completeSeeds(table, model).map((seed) =>
-        sensitivities(table, model, seed)!,
+        sensitivities(table, model, levels, seed)!,
       );
       return { model, w: agreement(bySeed).w, seeds: bySeed.length };
     }),

@@ -4,7 +4,7 @@
  */
 import { ImageBootstrap, type ReplicateRates } from "./bootstrap.js";
 import type { IntervalKind, RunRates, StudyRuns } from "./measures.js";
-import { bootstrapP, mean, pairedT, percentileInterval } from "./statistics.js";
+import { mean, pairedT, percentileInterval, signFlipP } from "./statistics.js";
 import type { Arm } from "./tables.js";
 
 /** From this many seeds on intervals are paired t. */
@@ -34,7 +34,7 @@ export interface Estimate {
   readonly seeds: number;
   readonly low: number | null;
   readonly high: number | null;
-  /** Two-sided p of "the value is 0"; null without an interval. */
+  /** Two-sided p of "the value is 0" by paired t; null with fewer seeds than that needs. */
   readonly p: number | null;
   readonly interval: IntervalKind;
 }
@@ -131,6 +131,7 @@ export class RateTable {
   /**
    * A linear statistic of rates, divided by another one where `denominator` is given: the value is the ratio of the
    * means over `seeds`, the p-value tests the numerator, the interval is in units of the denominator.
+   * The bootstrap gives an interval and no p: with a few images in a class its tails are far too thin.
    *
    * @returns null without seeds and where the denominator is 0
    */
@@ -175,9 +176,32 @@ export class RateTable {
       seeds: seeds.length,
       low,
       high,
-      p: bootstrapP(above),
+      p: null,
       interval: "bootstrap",
     };
+  }
+
+  /**
+   * Two-sided p of "the two conditions recognise equally many images of the class", for the networks of at most two
+   * seeds: the exact sign-flip test over the class's test images. Null where the logits of a run are missing.
+   */
+  exactP(
+    [first, second]: readonly [Condition, Condition],
+    index: number,
+    seeds: readonly number[],
+  ): number | null {
+    const pairs = seeds.map((seed) =>
+      [first, second].map((condition) => this.run(condition, seed).correct),
+    );
+    if (!this.#testLabels || pairs.flat().includes(null)) return null;
+    const differences: number[] = [];
+    this.#testLabels.forEach((label, image) => {
+      if (label !== index) return;
+      differences.push(
+        pairs.reduce((sum, [a, b]) => sum + a![image]! - b![image]!, 0),
+      );
+    });
+    return signFlipP(differences);
   }
 
   #seedsOf(condition: Condition): ReadonlyMap<number, RunRates> {

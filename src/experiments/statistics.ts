@@ -63,15 +63,40 @@ export function percentileInterval(
   return [quantile(sorted, ALPHA / 2), quantile(sorted, 1 - ALPHA / 2)];
 }
 
-/** Two-sided p of "the value is 0" from bootstrap replicates: twice the smaller tail, with one added to each count. */
-export function bootstrapP(replicates: ArrayLike<number>): number {
-  let low = 1;
-  let high = 1;
-  for (let b = 0; b < replicates.length; b++) {
-    if (replicates[b]! <= 0) low++;
-    if (replicates[b]! >= 0) high++;
+/** ln n! for n = 0…most. */
+function logFactorials(most: number): Float64Array {
+  const values = new Float64Array(most + 1);
+  for (let n = 1; n <= most; n++) values[n] = values[n - 1]! + Math.log(n);
+  return values;
+}
+
+/** Where n fair coins show k heads, the sum of their signs 2k − n, with its probability. */
+function coinSums(n: number): { sum: number; probability: number }[] {
+  const log = logFactorials(n);
+  return Array.from({ length: n + 1 }, (_, k) => ({
+    sum: 2 * k - n,
+    probability: Math.exp(log[n]! - log[k]! - log[n - k]! - n * Math.LN2),
+  }));
+}
+
+/**
+ * Two-sided p of the exact sign-flip test of paired differences in −2…2: how often random signs give a sum at least as
+ * far from 0. For differences in −1…1 it is McNemar's exact test.
+ */
+export function signFlipP(differences: ArrayLike<number>): number {
+  const sizes = [0, 0, 0];
+  let total = 0;
+  for (let i = 0; i < differences.length; i++) {
+    sizes[Math.abs(differences[i]!)]!++;
+    total += differences[i]!;
   }
-  return Math.min(1, (2 * Math.min(low, high)) / (replicates.length + 1));
+  const [ones, twos] = [coinSums(sizes[1]!), coinSums(sizes[2]!)];
+  let p = 0;
+  for (const a of ones)
+    for (const b of twos)
+      if (Math.abs(a.sum + 2 * b.sum) >= Math.abs(total))
+        p += a.probability * b.probability;
+  return Math.min(1, p);
 }
 
 /** Benjamini and Hochberg's (1995) procedure: which of the p-values are rejected at a false discovery rate of `q`. */
@@ -94,7 +119,7 @@ export function midRanks(values: readonly number[]): number[] {
 
 /**
  * Kendall's W of raters' scores [raters][items], on mid-ranks with the correction for ties: 1 is full agreement on the
- * order, 0 none. Null with fewer than two raters or items, and where every rater gives all items the same score.
+ * order, 1/raters the mean over random orders. Null with fewer than two raters or items, and where every rater gives all items the same score.
  */
 export function kendallW(
   scores: readonly (readonly number[])[],
@@ -112,6 +137,14 @@ export function kendallW(
     .reduce((a, t) => a + t * t - 1, 0);
   const most = raters ** 2 * (items ** 3 - items) - raters * ties;
   return most === 0 ? null : (12 * s) / most;
+}
+
+/**
+ * The mean of Spearman's correlations between the pairs of raters, from Kendall's W (exact without ties): 0 on average
+ * for random orders, whatever the number of raters, where W is 1/raters.
+ */
+export function meanRankCorrelation(w: number, raters: number): number {
+  return (raters * w - 1) / (raters - 1);
 }
 
 /** The non-increasing sequence closest to `values` in least squares: pool adjacent violators. */

@@ -77,6 +77,17 @@ describe("one training draw", () => {
     expect((await readTables(folder)).impact).toEqual(rows);
   });
 
+  it("p is McNemar's exact one: 4 of 10 images all one way are no mark", async () => {
+    // The fixture moves the hits with the level, so that of ten images four differ, all to reduction's side.
+    const { impact: rows } = await readTables(study(table({ "baseline 0": [1, 1], "noise 0.2": [0.6, 1], "reduction 0.2": [1, 1] }, 10))); // prettier-ignore
+    expect(rows[0]).toMatchObject({ interval: "bootstrap", marked: false });
+    expect(rows[0]!.p).toBeCloseTo(0.125, 12);
+    expect(rows[1]!.p).toBe(1);
+    const { impact: more } = await readTables(study(table({ "baseline 0": [1, 1], "noise 0.2": [0.6, 1], "reduction 0.2": [1, 1] }, 20))); // prettier-ignore
+    expect(more[0]!.p).toBeCloseTo(2 / 2 ** 8, 12);
+    expect(more[0]!.marked).toBe(true);
+  });
+
   it("no interval without the logits, and the same values", async () => {
     const fixture = table({ "baseline 0": [0.8, 0.7], "noise 0.2": [0.5, 0.6], "reduction 0.2": [0.6, 0.7] }); // prettier-ignore
     const folder = study(fixture);
@@ -124,7 +135,8 @@ describe("one training draw", () => {
       ),
     );
     expect(rows[0]!.equivalentReduction).toBeCloseTo(0.15, 12);
-    expect(rows[1]).toMatchObject({ equivalentReduction: 0, censored: null });
+    // 0.75 is on the fit, and above the baseline itself.
+    expect(rows[1]).toMatchObject({ equivalentReduction: 0, censored: "below" }); // prettier-ignore
   });
 
   it("a second reduction arm has a rate of its own", async () => {
@@ -204,6 +216,24 @@ describe("folders that are not whole", () => {
     expect(new Set(rows.filter((r) => r.level === 0.1).map((r) => r.seeds))).toEqual(new Set([2])); // prettier-ignore
     expect(new Set(rows.filter((r) => r.level === 0.3).map((r) => r.seeds))).toEqual(new Set([3])); // prettier-ignore
     expect(rates.map(({ seeds, interval }) => [seeds, interval])).toEqual([[2, "bootstrap"], [3, "t"]]); // prettier-ignore
+  });
+
+  it("a run that is missing makes no cell significant", async () => {
+    // Reduction costs nothing, and noise a lot in the two seeds that stay; the third differs too much for t.
+    const sharp: StudyFixture = { ...fixture, tpr: ({ arm, seed }) => arm === "noise" ? (seed === 0 ? 0.9 : 0.2) : 0.9 }; // prettier-ignore
+    const marked = async (gone: Condition[]) => {
+      const folder = study(sharp);
+      for (const run of gone) rmSync(runFolder(folder, run), { recursive: true }); // prettier-ignore
+      const { impact: rows } = await readTables(folder);
+      return rows.filter((row) => row.marked).map(({ level, interval, p }) => ({ level, interval, p })); // prettier-ignore
+    };
+    expect(await marked([])).toEqual([]);
+    // Of one kind only: the cells at 0.1 have an exact p far below 5 %, and stay unmarked beside those with t.
+    expect(await marked([at("noise", 0.1, 0)])).toEqual([]);
+    // With two seeds everywhere the marks are about these networks.
+    const two = await marked([at("noise", 0.1, 0), at("noise", 0.3, 0)]);
+    expect(two).toHaveLength(20);
+    expect(new Set(two.map(({ interval }) => interval))).toEqual(new Set(["bootstrap"])); // prettier-ignore
   });
 
   it("a missing level of one seed leaves the seeds that have all levels; a level that no seed shares leaves one seed", async () => {

@@ -138,7 +138,11 @@ export function exchange(runs: Runs) {
       const noisy = runs[`${model} noise ${level}`]!;
       const accuracy = average(noisy.map((run) => run.top1));
       const censored =
-        accuracy > fit[0]! ? "below" : accuracy < fit.at(-1)! ? "above" : null;
+        accuracy > average(curves.map((c) => c[0]!))
+          ? "below"
+          : accuracy < fit.at(-1)!
+            ? "above"
+            : null;
       // Bisection for the leftmost reduction with at most that accuracy.
       let [a, b] = [0, last];
       for (let i = 0; i < 60; i++) {
@@ -146,7 +150,8 @@ export function exchange(runs: Runs) {
         if (line(knots, fit, middle) > accuracy) a = middle;
         else b = middle;
       }
-      const estimate = censored === "below" || accuracy === fit[0] ? 0 : b;
+      const clean = average(curves.map((c) => c[0]!));
+      const estimate = accuracy >= clean ? 0 : b;
       const inside = Array.from({ length: 5001 }, (_, i) => (i / 5000) * last)
         .filter((r) => {
           const { error, quantile } = t3(noisy.map((run, s) => run.top1 - line(knots, curves[s]!, r))); // prettier-ignore
@@ -169,16 +174,30 @@ export function exchange(runs: Runs) {
 
 type Verdict = "held" | "not held" | "inconclusive" | "not tested";
 
-const sign = (values: number[]): Verdict => {
-  const { low, high } = t3(values);
-  return low > 0 ? "held" : high < 0 ? "not held" : "inconclusive";
-};
+/** A claim in one case: whether it holds there, and the seeds' values that would all be above 0 if it held. */
+interface Case {
+  holds: boolean;
+  tests: number[][];
+}
 
-const together = (verdicts: (Verdict | undefined)[]): Verdict => {
-  const known = verdicts.filter((verdict) => verdict !== undefined);
+const above = (values: number[]) => t3(values).low > 0 && t3(values).p < 0.05;
+
+const sign = (values: number[]): Case => ({
+  holds: above(values),
+  tests: [values],
+});
+
+const together = (cases: (Case | undefined)[]): Verdict => {
+  const known = cases.filter((one) => one !== undefined);
   if (known.length === 0) return "not tested";
-  if (known.includes("not held")) return "not held";
-  return known.length === verdicts.length && known.every((v) => v === "held")
+  // Whether Benjamini and Hochberg's procedure finds anything: Simes' test.
+  const p = known.flatMap(({ tests }) => tests).map((values) => {
+    const { mean, p: two } = t3(values);
+    return two === 1 ? 1 : mean < 0 ? two / 2 : 1 - two / 2;
+  }).sort((x, y) => x - y); // prettier-ignore
+  if (p.some((value, i) => value <= ((i + 1) / p.length) * 0.025))
+    return "not held";
+  return known.length === cases.length && known.every(({ holds }) => holds)
     ? "held"
     : "inconclusive";
 };
@@ -191,7 +210,7 @@ export function verdicts(runs: Runs): Record<string, Verdict> {
   const has = (model: string, arm: string, level: number) => `${model} ${arm} ${level}` in runs; // prettier-ignore
   const get = (model: string, arm: string, level: number) => runs[`${model} ${arm} ${level}`]!; // prettier-ignore
   const c = (name: string) => Object.values(runs)[0]![0]!.classes.indexOf(name);
-  const per = (names: string[], test: (model: string) => Verdict | undefined) =>
+  const per = (names: string[], test: (model: string) => Case | undefined) =>
     together(names.map(test));
   const minus = (a: number[], b: number[]) => a.map((v, s) => v - b[s]!);
   const top1 = (of: Run[]) => of.map((run) => run.top1);
@@ -210,28 +229,25 @@ export function verdicts(runs: Runs): Record<string, Verdict> {
     per(study, (model) => {
       if (!has(model, "baseline", 0) || levels(runs, model, "noise").length === 0) return undefined; // prettier-ignore
       const values = sensitivity(model).map((row) => row.map((v) => direction * v)); // prettier-ignore
-      if (values.flat().some((v) => !Number.isFinite(v))) return "inconclusive";
+      if (values.flat().some((v) => !Number.isFinite(v))) return { holds: false, tests: [] }; // prettier-ignore
       const inside = named.map(c);
       const outside = values.map((_, k) => k).filter((k) => !inside.includes(k)); // prettier-ignore
-      const pairs = inside.flatMap((k) => outside.map((r) => t3(minus(values[r]!, values[k]!)))); // prettier-ignore
-      const found = discoveries(pairs.map(({ p }) => p));
-      if (pairs.some(({ mean }, i) => found[i] && mean > 0)) return "not held";
+      const tests = inside.flatMap((k) => outside.map((r) => minus(values[k]!, values[r]!))); // prettier-ignore
       const score = (k: number) => average(values[k]!);
       const exact = Math.min(...inside.map(score)) > Math.max(...outside.map(score)); // prettier-ignore
       const contrast = minus(meanOf(inside.map((k) => values[k]!)), meanOf(outside.map((k) => values[k]!))); // prettier-ignore
-      return exact && t3(contrast).low > 0 ? "held" : "inconclusive";
+      return { holds: exact && above(contrast), tests };
     });
-  const helps = (model: string): Verdict | undefined => {
+  const helps = (model: string): Case | undefined => {
     if (!has(model, "noise", 0.3)) return undefined;
-    const rows = get(model, "baseline", 0)[0]!.classes.map((_, k) => t3(minus(tpr(get(model, "noise", 0.3), k), tpr(get(model, "baseline", 0), k)))); // prettier-ignore
-    const found = discoveries(rows.map(({ p }) => p));
-    if (rows.some(({ mean }, i) => found[i] && mean > 0)) return "not held";
-    return rows.some(({ mean }) => mean > 0) ? "inconclusive" : "held";
+    const tests = get(model, "baseline", 0)[0]!.classes.map((_, k) => minus(tpr(get(model, "baseline", 0), k), tpr(get(model, "noise", 0.3), k))); // prettier-ignore
+    return { holds: tests.every(above), tests };
   };
-  const ladder = (model: string): Verdict | undefined => {
+  const ladder = (model: string): Case | undefined => {
     if (![0.2, 0.4, 0.6].every((l) => has(model, "noise", l))) return undefined;
     const rungs = [get(model, "baseline", 0), ...[0.2, 0.4, 0.6].map((l) => get(model, "noise", l))]; // prettier-ignore
-    return together([1, 2, 3].map((i) => sign(minus(top1(rungs[i - 1]!), top1(rungs[i]!))))); // prettier-ignore
+    const tests = [1, 2, 3].map((i) => minus(top1(rungs[i - 1]!), top1(rungs[i]!))); // prettier-ignore
+    return { holds: tests.every(above), tests };
   };
   const birdIndex = (model: string, level: number) => {
     const [base, noisy, reduced] = [get(model, "baseline", 0), get(model, "noise", level), get(model, "reduction", level)].map((of) => tpr(of, c("bird"))) as [number[], number[], number[]]; // prettier-ignore

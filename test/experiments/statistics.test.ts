@@ -3,14 +3,15 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   benjaminiHochberg,
-  bootstrapP,
   interpolate,
   isotonicNonIncreasing,
   kendallW,
+  meanRankCorrelation,
   midRanks,
   pairedT,
   percentileInterval,
   quantile,
+  signFlipP,
 } from "../../src/experiments/statistics.js";
 import {
   twoSidedQuantile,
@@ -26,6 +27,8 @@ const golden = JSON.parse(
   paired: { differences: number[]; low: number; high: number; p: number }[];
   fdr: { p: number[]; q: number; rejected: boolean[] }[];
   concordance: { scores: number[][]; ranks: number[][]; w: number }[];
+  spearman: { scores: number[][]; w: number; mean: number }[];
+  signFlip: { differences: number[]; p: number }[];
   isotonic: { y: number[]; fit: number[] }[];
   quantile: [number, number][];
   quantileOf: number[];
@@ -132,12 +135,49 @@ describe("ranks and Kendall's W", () => {
     expect(kendallW([[1], [2]])).toBeNull();
     expect(kendallW([[4, 4], [1, 1]])).toBeNull(); // prettier-ignore
   });
+  it.each(golden.spearman)("W $w is a mean correlation of $mean", ({ scores, w, mean }) => {
+    expect(meanRankCorrelation(w, scores.length)).toBeCloseTo(mean, 12);
+    expect(kendallW(scores)).toBeCloseTo(w, 12);
+  }); // prettier-ignore
+  it("is 1/raters on average over all pairs of orders, with ties too", () => {
+    const orders = [[1, 2, 3], [1, 3, 2], [2, 1, 3], [2, 3, 1], [3, 1, 2], [3, 2, 1]]; // prettier-ignore
+    for (const first of [[1, 2, 3], [1, 1, 2]]) {
+      const w = orders.map((second) => kendallW([first, second])!);
+      expect(w.reduce((a, b) => a + b, 0) / 6).toBeCloseTo(1 / 2, 12);
+    } // prettier-ignore
+  });
   it("ranks add up", () => {
     fc.assert(
       fc.property(values(1), (v) => {
         const sum = midRanks(v).reduce((a, b) => a + b, 0);
         expect(sum).toBe((v.length * (v.length + 1)) / 2);
       }),
+    );
+  });
+});
+
+describe("the exact sign-flip test", () => {
+  it.each(golden.signFlip)("of $differences.length differences", (row) => {
+    close(signFlipP(row.differences), row.p, 1e-9);
+  });
+  it("has no p below its smallest: k images all one way give 2/2^k", () => {
+    for (const k of [1, 4, 10, 40])
+      close(signFlipP(new Array<number>(k).fill(1)), 2 / 2 ** k);
+    expect(signFlipP([])).toBe(1);
+    expect(signFlipP([0, 0])).toBe(1);
+    expect(signFlipP([1, -1, 2, -2])).toBe(1);
+  });
+  it("rejects at most 5 % of all sign patterns at 5 %, for any sizes", () => {
+    const sizes = fc.array(fc.integer({ min: 0, max: 2 }), { minLength: 1, maxLength: 9 }); // prettier-ignore
+    fc.assert(
+      fc.property(sizes, (size) => {
+        const patterns = 2 ** size.length;
+        let rejected = 0;
+        for (let bits = 0; bits < patterns; bits++)
+          if (signFlipP(size.map((s, i) => ((bits >> i) & 1 ? s : -s))) <= 0.05) rejected++; // prettier-ignore
+        expect(rejected / patterns).toBeLessThanOrEqual(0.05);
+      }),
+      { numRuns: 30 },
     );
   });
 });
@@ -164,7 +204,7 @@ describe("isotonic regression", () => {
   });
 });
 
-describe("quantiles, bootstrap p-values, interpolation", () => {
+describe("quantiles, interpolation", () => {
   it.each(golden.quantile)("quantile %d", (q, value) => {
     expect(quantile(golden.quantileOf, q)).toBeCloseTo(value, 12);
   });
@@ -177,14 +217,6 @@ describe("quantiles, bootstrap p-values, interpolation", () => {
     const shuffled = Array.from({ length: 1001 }, (_, i) => (i * 617) % 1001);
     expect(percentileInterval(shuffled)).toEqual([25, 975]);
     expect(percentileInterval([])).toBeNull();
-  });
-  it("p is small where 0 is in a tail, 1 where all is 0, never 0", () => {
-    const at = (share: number) =>
-      Float64Array.from({ length: 999 }, (_, i) => (i < 999 * share ? -1 : 1));
-    expect(bootstrapP(at(0))).toBe(0.002);
-    expect(bootstrapP(at(1))).toBe(0.002);
-    expect(bootstrapP(at(0.5))).toBeCloseTo(1, 2);
-    expect(bootstrapP(new Float64Array(99))).toBe(1);
   });
   it("interpolates between knots and meets them", () => {
     const x = [0, 0.1, 0.3];

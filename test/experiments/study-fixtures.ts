@@ -2,6 +2,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { encodeSafetensors } from "../../src/engine/safetensors.js";
+import type { StudyRuns } from "../../src/experiments/measures.js";
+import { mean } from "../../src/experiments/statistics.js";
 import { evaluateLogits } from "../../src/experiments/metrics.js";
 import { type Arm, perClassCsv } from "../../src/experiments/tables.js";
 import { temporaryFolder } from "../cli/command.js";
@@ -47,15 +49,38 @@ export function studyFolders() {
 
 /** Writes runs/ of a sweep, and no tables. */
 export function writeStudy(folder: string, fixture: StudyFixture): void {
-  const arms = fixture.arms ?? ["noise", "reduction"];
-  for (const model of fixture.models) {
-    for (const seed of fixture.seeds) {
-      writeRun(folder, fixture, { model, arm: "baseline", level: 0, seed });
-      for (const arm of arms)
-        for (const level of fixture.levels)
-          writeRun(folder, fixture, { model, arm, level, seed });
-    }
-  }
+  for (const condition of conditionsOf(fixture))
+    writeRun(folder, fixture, condition);
+}
+
+function conditionsOf(fixture: StudyFixture): Condition[] {
+  const { models, seeds, levels, arms = ["noise", "reduction"] } = fixture;
+  return models.flatMap((model) =>
+    seeds.flatMap((seed): Condition[] => [
+      { model, arm: "baseline", level: 0, seed },
+      ...arms.flatMap((arm) => levels.map((level) => ({ model, arm, level, seed }))), // prettier-ignore
+    ]),
+  );
+}
+
+/** The same study in memory: rates as they are prescribed, not rounded to images, and no logits. */
+export function studyRates(fixture: StudyFixture): StudyRuns {
+  const { classes = CIFAR10, tpr } = fixture;
+  return {
+    classes,
+    testLabels: null,
+    runs: conditionsOf(fixture).map((condition) => {
+      const rates = classes.map((_, c) => tpr(condition, c));
+      return {
+        ...condition,
+        top1: mean(rates),
+        tpr: rates,
+        effectiveRate: condition.arm === "noise" ? condition.level : 0,
+        budget: "epochs",
+        correct: null,
+      };
+    }),
+  };
 }
 
 export function runFolder(

@@ -52,6 +52,24 @@ def concordance(scores):
     return {"scores": scores.tolist(), "ranks": [stats.rankdata(row).tolist() for row in scores], "w": chi2 / (raters * (items - 1))}
 
 
+def spearman(raters, items):
+    """Orders without ties: W and the mean correlation of all pairs."""
+    scores = np.array([rng.permutation(items) for _ in range(raters)], float)
+    pairs = [stats.spearmanr(a, b).statistic for i, a in enumerate(scores) for b in scores[:i]]
+    return {**concordance(scores), "mean": float(np.mean(pairs))}
+
+
+def sign_flip(differences):
+    """All sign patterns counted (permutation_test); of differences in -1…1 McNemar's exact test, a binomial one."""
+    d = np.array(differences)
+    if np.abs(d).max() <= 1:
+        p = stats.binomtest(int((d > 0).sum()), int((d != 0).sum())).pvalue
+    else:
+        kept = d[d != 0]
+        p = stats.permutation_test((kept,), np.sum, permutation_type="samples", n_resamples=np.inf).pvalue
+    return {"differences": d.tolist(), "p": float(p)}
+
+
 def isotonic(y):
     return {"y": list(y), "fit": IsotonicRegression(increasing=False).fit_transform(np.arange(len(y)), y).tolist()}
 
@@ -87,6 +105,16 @@ json.dump(
         ],
         "quantile": [[q, float(np.quantile(grid, q))] for q in (0, 0.025, 0.31, 0.5, 0.975, 1)],
         "quantileOf": grid.tolist(),
+        "spearman": [spearman(2, 5), spearman(3, 10), spearman(5, 10), spearman(4, 7)],
+        "signFlip": [
+            sign_flip([1, 1, 1, 1, 0, 0, 0, 0, 0, 0]),
+            sign_flip([1] * 9 + [-1] * 2 + [0] * 5),
+            sign_flip([1] * 130 + [-1] * 95),
+            sign_flip([1] * 700 + [-1] * 800),
+            sign_flip([2, 2, 1, -1, 1, 0]),
+            sign_flip([2, -2, 2, 1, 1, 1, -1, 2, 0, 1]),
+            sign_flip([2, 2, 2, 2, 2, -1, 1, 1]),
+        ],
     },
     sys.stdout,
     separators=(",", ":"),
