@@ -3,6 +3,7 @@ import { type Cell, writeCsv } from "../csv.js";
 import {
   armConditions,
   armsOf,
+  commonestShare,
   conditions,
   drawsText,
   effectiveRate,
@@ -12,6 +13,7 @@ import {
   mean,
   type ModelRuns,
   testImages,
+  trainingDraws,
 } from "./aggregate.js";
 import type { Figure } from "./figure.js";
 import { slug } from "./html.js";
@@ -74,14 +76,15 @@ function accuracyChart(
 ): string {
   const space = frame({
     ...(alone && { width: 460, height: 300 }),
-    right: 66,
+    right: 80,
     x: { domain: [0, 100 * lastLevel], label: "level (% of the training images)", ticks: 4 }, // prettier-ignore
     y: { domain: [0, 100 * highest], label: "top-1 on the test images (%)" },
   });
   const series = arms
     .map((arm) => ({ arm, points: pointsOf(group, arm) }))
     .filter(({ points }) => points.some((point) => point.level > 0));
-  const chance = group.classes.length > 0 ? 100 / group.classes.length : null;
+  const share = commonestShare(group);
+  const chance = share === null ? null : 100 * share;
   const ends = series.map(({ points }) => points.at(-1)!);
   const heights = spread(
     ends.map((point) => space.y(100 * point.mean)),
@@ -114,12 +117,15 @@ function intervalSentence(groups: readonly ModelRuns[]): string {
   );
   const images = groups[0] ? testImages(groups[0]) : null;
   const several = counts.some((n) => n >= 3);
-  const few = counts.some((n) => n < 3);
+  const few = counts.filter((n) => n < 3);
   const over = images === null ? "the test images" : `the ${images.toLocaleString("en")} test images`; // prettier-ignore
   return [
     several ? "Intervals: 95 %, Student's t over the seeds." : "",
-    few
-      ? `${several ? "With fewer than three seeds" : "Intervals"}: 95 % for a proportion of ${over}; one training draw, so the spread between trainings is not in them.`
+    few.length > 0
+      ? `${several ? "With fewer than three seeds" : "Intervals"}: 95 % for a proportion of ${over}; ${trainingDraws(few)}, so the spread between trainings is not in them.`
+      : "",
+    new Set(counts).size > 1
+      ? "Each point has all its seeds: where the seeds of two points differ, their distance is not a paired one."
       : "",
   ]
     .filter((part) => part !== "")

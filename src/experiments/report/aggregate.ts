@@ -91,6 +91,28 @@ export function runsAt(group: ModelRuns, arm: Arm, level: number): RunData[] {
   );
 }
 
+/** Seeds with a finished run under each of the conditions: means over these alone can be compared. */
+export function sharedSeeds(
+  group: ModelRuns,
+  compared: readonly Pick<Condition, "arm" | "level">[],
+): number[] {
+  return group.seeds.filter((seed) =>
+    compared.every(({ arm, level }) =>
+      runsAt(group, arm, level).some(({ row }) => row.seed === seed),
+    ),
+  );
+}
+
+/** Mean top-1 of a condition over some seeds; null without a run. */
+export function top1Over(
+  group: ModelRuns,
+  seeds: readonly number[],
+  { arm, level }: Pick<Condition, "arm" | "level">,
+): number | null {
+  const runs = runsAt(group, arm, level).filter(({ row }) => seeds.includes(row.seed)); // prettier-ignore
+  return mean(runs.map(({ row }) => row.top1Last));
+}
+
 /** Every condition with a finished run: the baseline, then the arms by level. */
 export function conditions(group: ModelRuns): Condition[] {
   const all: Omit<Condition, "runs">[] = [
@@ -133,9 +155,24 @@ export interface Estimate {
   high: number;
 }
 
+/** Wilson's score interval of a proportion of `images`, at 95 %. */
+export function wilson(
+  share: number,
+  images: number,
+): { low: number; high: number } {
+  const z = 1.959963984540054;
+  const scale = 1 + z ** 2 / images;
+  const middle = (share + z ** 2 / (2 * images)) / scale;
+  const half =
+    (z / scale) *
+    Math.sqrt((share * (1 - share)) / images + z ** 2 / (4 * images ** 2));
+  return { low: middle - half, high: middle + half };
+}
+
 /**
- * The accuracy of a condition: Student's t over its seeds from 3 seeds on; below, Wilson's score interval of a
- * proportion of `images` test images, which knows nothing of the spread between training draws.
+ * The accuracy of a condition: Student's t over its seeds from 3 seeds on. Below, and where the seeds are all alike and
+ * do not tell their spread, Wilson's interval of a proportion of `images` test images, which knows nothing of the spread
+ * between training draws.
  */
 export function estimate(
   values: readonly (number | null)[],
@@ -144,18 +181,10 @@ export function estimate(
   const present = values.filter((value) => value !== null);
   const center = mean(present);
   if (center === null) return null;
-  if (present.length >= 3) {
-    const { halfWidth } = pairedT(present);
+  const halfWidth = present.length >= 3 ? pairedT(present).halfWidth : 0;
+  if (halfWidth > 0 || !images)
     return { mean: center, low: center - halfWidth, high: center + halfWidth };
-  }
-  if (!images) return { mean: center, low: center, high: center };
-  const z = 1.959963984540054;
-  const scale = 1 + z ** 2 / images;
-  const middle = (center + z ** 2 / (2 * images)) / scale;
-  const half =
-    (z / scale) *
-    Math.sqrt((center * (1 - center)) / images + z ** 2 / (4 * images ** 2));
-  return { mean: center, low: middle - half, high: middle + half };
+  return { mean: center, ...wilson(center, images) };
 }
 
 /** Mean over the seeds of the true positive rate of class `index`. */
@@ -179,6 +208,14 @@ export function testImages(group: ModelRuns): number | null {
   return rows ? rows.reduce((sum, row) => sum + row.support, 0) : null;
 }
 
+/** Share of the commonest class among the test images: the accuracy of naming it every time. */
+export function commonestShare(group: ModelRuns): number | null {
+  const rows = group.done.find((run) => run.perClass !== null)?.perClass;
+  const images = testImages(group);
+  if (!rows || !images) return null;
+  return Math.max(...rows.map((row) => row.support)) / images;
+}
+
 /** "clean", "20 % noise", "20 % removed". */
 export function conditionText({
   arm,
@@ -188,6 +225,13 @@ export function conditionText({
   if (arm === "noise") return `${levelText(level)} noise`;
   const steps = arm === "reduction-steps" ? ", as many steps" : "";
   return `${levelText(level)} removed${steps}`;
+}
+
+/** Where there are fewer seeds than three, how many trainings an interval over test images is about. */
+export function trainingDraws(seeds: readonly number[]): string {
+  const [one, two] = [seeds.includes(1), seeds.includes(2)];
+  if (one && two) return "one or two training draws";
+  return two ? "two training draws" : "one training draw";
 }
 
 /** "mean of 3 seeds" or "one training draw", for captions. */

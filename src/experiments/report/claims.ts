@@ -29,7 +29,7 @@ function claimHtml(claim: ClaimResult): string {
   return (
     `<li class="claim"><p class="verdict" data-verdict="${claim.verdict}">${escapeHtml(claim.verdict)}</p>` +
     `<div><p><strong>${escapeHtml(claim.claim)}</strong></p><p>${escapeHtml(claim.evidence)}</p>` +
-    `<p class="aside">Held if: ${escapeHtml(claim.criterion)}</p></div></li>`
+    `<p class="aside">Criterion: ${escapeHtml(claim.criterion)}</p></div></li>`
   );
 }
 

@@ -1,6 +1,6 @@
 /** The Impact Index of one class across the models. */
 import type { ImpactRow } from "../measures.js";
-import type { ModelRuns } from "./aggregate.js";
+import { type ModelRuns, trainingDraws } from "./aggregate.js";
 import { type Figure, variant } from "./figure.js";
 import { impactOf } from "./impact.js";
 import { modelLegend, modelMarkers } from "./legend.js";
@@ -43,6 +43,7 @@ export function classIndexFigure(
   const models = groups.map((group) => ({ group, ...impactOf(group, rows) }));
   const levels = models.flatMap((model) => model.levels);
   const ends = rows.flatMap((row) => (row.impact === null ? [] : [row.impact, row.ciLow ?? row.impact, row.ciHigh ?? row.impact])); // prettier-ignore
+  const few = rows.filter((row) => row.interval === "bootstrap");
   const width = 620;
   const legend = modelLegend(groups, 38, 14, width - 50);
   const [low, high] = [Math.min(0, ...ends), Math.max(0.1, ...ends)].map((v) => clip(v * 1.05)); // prettier-ignore
@@ -102,8 +103,8 @@ export function classIndexFigure(
     ],
     caption:
       "Above 0 noise harmed the class more than losing as many images. Whiskers: 95 % intervals" +
-      (rows.some((row) => row.interval === "bootstrap")
-        ? ", with fewer than three seeds over test images, one training draw"
+      (few.length > 0
+        ? `, with fewer than three seeds over test images, ${trainingDraws(few.map((row) => row.seeds))}`
         : ", over the seeds") +
       `. Values beyond ±${LIMIT} are drawn there.`,
     csv: { sameAs: "impact-index" },

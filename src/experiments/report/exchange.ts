@@ -2,7 +2,7 @@
 import { exchangeCsv } from "../measure-tables.js";
 import type { ExchangeRow } from "../measures.js";
 import type { Budget } from "../tables.js";
-import type { ModelRuns } from "./aggregate.js";
+import { type ModelRuns, trainingDraws } from "./aggregate.js";
 import type { Figure } from "./figure.js";
 import { escapeHtml, percent, rounded } from "./html.js";
 import { modelLegend, modelMarkers } from "./legend.js";
@@ -30,11 +30,15 @@ export function exchangeSeries(
   );
 }
 
+/** Whether the rate is 0, or prints as 0. */
+export function costsNothing(row: ExchangeRow): boolean {
+  return row.censored !== "above" && (row.equivalentReduction ?? 0) < 0.0005;
+}
+
 /** "27 %", "more than 30 %", "nothing". */
 export function equivalentText(row: ExchangeRow): string {
   if (row.censored === "above") return `more than ${rounded(row.largestReduction)}`; // prettier-ignore
-  if (!row.equivalentReduction) return "nothing";
-  return rounded(row.equivalentReduction);
+  return costsNothing(row) ? "nothing" : rounded(row.equivalentReduction ?? 0);
 }
 
 /** "22 to 33 %", "22 % or more": the 95 % interval; null where there is none. */
@@ -71,9 +75,9 @@ export function exchangeSentence(row: ExchangeRow, model: string): string {
     return `These runs cannot tell what ${labels} cost ${model}: it may be nothing, and it may be more than losing ${rounded(row.largestReduction)} of the data.`;
   if (row.censored === "above")
     return `${labels} cost ${model} more than losing ${rounded(row.largestReduction)} of the data, the most that was tried.`;
-  if (!row.equivalentReduction)
-    return `${labels} cost ${model} nothing that shows: its accuracy stayed at that of the clean run or above.`;
-  return `${labels} cost ${model} as much as losing ${rounded(row.equivalentReduction)} of the data.`;
+  return costsNothing(row)
+    ? `${labels} cost ${model} nothing that shows: its accuracy stayed at that of the clean run or above.`
+    : `${labels} cost ${model} as much as losing ${equivalentText(row)} of the data.`;
 }
 
 const WIDTH = 640;
@@ -152,11 +156,11 @@ export function exchangeFigure(
   if (series.length === 0) return null;
   const budgets = [...new Set(series.map(({ budget }) => budget))];
   const rows = series.flatMap((one) => one.rows);
-  const kinds = new Set(rows.map(({ interval }) => interval));
+  const few = rows.filter(({ interval }) => interval === "bootstrap");
   const intervals = [
-    kinds.has("t") ? "by Student's t over the seeds" : "",
-    kinds.has("bootstrap")
-      ? "by a bootstrap over the test images, one training draw"
+    rows.some(({ interval }) => interval === "t") ? "by Student's t over the seeds" : "", // prettier-ignore
+    few.length > 0
+      ? `by a bootstrap over the test images, ${trainingDraws(few.map(({ seeds }) => seeds))}: for these networks only`
       : "",
   ].filter((part) => part !== "");
   return {
@@ -208,7 +212,8 @@ export function exchangeTable(series: readonly ExchangeSeries[]): string {
     const name = several ? `${group.model}, equal ${budget}` : group.model;
     return `<tr><th scope="row">${escapeHtml(name)}</th>${cells.join("")}</tr>`;
   });
-  const caption = "Images that could be lost instead, with 95 % intervals";
+  const few = series.flatMap(({ rows }) => rows.filter(({ interval }) => interval === "bootstrap")); // prettier-ignore
+  const caption = `Images that could be lost instead, with 95 % intervals${few.length > 0 ? ` (${trainingDraws(few.map(({ seeds }) => seeds))})` : ""}`;
   return (
     `<div class="scroll" tabindex="0" role="region" aria-label="${caption}"><table id="exchange-table"><caption>${caption}</caption>` +
     `<thead><tr><td></td>${head.join("")}</tr></thead><tbody>${body.join("")}</tbody></table></div>`

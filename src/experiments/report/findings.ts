@@ -1,55 +1,11 @@
-/** The summary: the exchange rate first, then what else the numbers say, in sentences (plain text, not HTML). */
-import type { ExchangeRow } from "../measures.js";
-import { conditions, conditionText, estimate, mean, type ModelRuns, runsAt, testImages } from "./aggregate.js"; // prettier-ignore
+/** What else the numbers say beside the answer, in sentences (plain text, not HTML). */
+import { conditions, conditionText, mean, type ModelRuns, runsAt, sharedSeeds, testImages, top1Over, wilson } from "./aggregate.js"; // prettier-ignore
 import { tally } from "./claims.js";
-import { BUDGET_TEXT, equivalentText, exchangeSentence, type ExchangeSeries, intervalText, isOpen, quotedRow } from "./exchange.js"; // prettier-ignore
-import { fixed, levelText, percent, rounded } from "./html.js";
+import { fixed, levelText, percent } from "./html.js";
 import { rankedClasses } from "./sensitivity.js";
 import type { RunData, StudyData } from "./study.js";
 
-const top1 = (group: ModelRuns, arm: "noise" | "reduction", level: number) =>
-  mean(runsAt(group, arm, level).map(({ row }) => row.top1Last));
-
-/** Whether a model's clean runs recognise more than chance would, at 95 %. */
-function hasLearnt(group: ModelRuns): boolean {
-  const clean = runsAt(group, "baseline", 0).map(({ row }) => row.top1Last);
-  const known = estimate(clean, testImages(group));
-  return known === null || known.low > 1 / group.classes.length;
-}
-
-/** The answer in one sentence; null where nothing can be compared. */
-export function answer(all: readonly ExchangeSeries[]): string | null {
-  if (all.length === 0) return null;
-  const models = [...new Set(all.map(({ group }) => group.model))];
-  const series = all.filter(({ group }) => hasLearnt(group));
-  const [first] = series;
-  if (!first)
-    return `Even on the clean data ${models.join(", ")} ${models.length === 1 ? "does" : "do"} not recognise more than chance would: longer training, or more images, must come before an answer.`;
-  const { noiseLevel } = quotedRow(first.rows);
-  const quoted = series.flatMap(({ group, budget, rows }) => {
-    const row = rows.find((one) => one.noiseLevel === noiseLevel);
-    return row && budget === first.budget ? [{ model: group.model, row }] : [];
-  });
-  if (quoted.length === 1) return exchangeSentence(quoted[0]!.row, quoted[0]!.model); // prettier-ignore
-  const rate = rounded(mean(quoted.map(({ row }) => row.effectiveRate)) ?? 0);
-  const told = quoted.filter(({ row }) => !isOpen(row));
-  if (told.length === 0)
-    return `These runs cannot tell what ${rate} wrong labels cost: for every model it may be nothing, and it may be more than the most that was removed.`;
-  const cost = ({ row }: { row: ExchangeRow }) =>
-    row.censored === "above" ? Infinity : (row.equivalentReduction ?? 0);
-  const sorted = told.sort((a, b) => cost(a) - cost(b));
-  const [least, most] = [sorted[0]!, sorted.at(-1)!];
-  const low = equivalentText(least.row);
-  const high = equivalentText(most.row);
-  if (told.length === 1) return exchangeSentence(least.row, least.model);
-  const whom =
-    told.length === models.length
-      ? "every model"
-      : told.map(({ model }) => model).join(", ");
-  return low === high
-    ? `${rate} wrong labels cost ${whom} as much as losing ${low} of the data.`
-    : `${rate} wrong labels cost as much as losing ${low} (${least.model}) to ${high} (${most.model}) of the data.`;
-}
+export { answer, answerNote } from "./answer.js";
 
 /** What a single run came to. */
 export function runSentences(run: RunData, images: number | null): string[] {
@@ -69,65 +25,98 @@ export function runSentences(run: RunData, images: number | null): string[] {
   ].filter((sentence) => sentence !== "");
 }
 
-/** How the answer is to be read: interval, noise level, budget. */
-export function answerNote(series: readonly ExchangeSeries[]): string | null {
-  const [first] = series;
-  if (!first) return null;
-  const row = quotedRow(first.rows);
-  const interval = intervalText(row);
-  const single = new Set(series.map(({ group }) => group)).size === 1 && interval !== null; // prettier-ignore
-  const others = series.flatMap(({ group, budget, rows }) => {
-    const same = rows.find((one) => one.noiseLevel === row.noiseLevel);
-    if (budget === first.budget || !same) return [];
-    return [` At equal ${budget}, ${group.model}: ${equivalentText(same)}.`];
-  });
+interface Fall {
+  level: number;
+  clean: number;
+  noisy: number;
+  /** With as many images removed; null where no seed has all three. */
+  reduced: number | null;
+  seeds: number[];
+}
+
+/** What the highest noise level does to the accuracy, over the seeds that have all the runs compared. */
+function fallOf(group: ModelRuns): Fall | null {
+  const clean = { arm: "baseline", level: 0 } as const;
+  const fallAt = (level: number): Fall | null => {
+    const noise = { arm: "noise", level } as const;
+    const reduction = { arm: "reduction", level } as const;
+    const all = sharedSeeds(group, [clean, noise, reduction]);
+    const seeds = all.length > 0 ? all : sharedSeeds(group, [clean, noise]);
+    const [before, after, reduced] = [clean, noise, reduction].map((c) => top1Over(group, seeds, c)); // prettier-ignore
+    return before == null || after == null
+      ? null
+      : { level, clean: before, noisy: after, reduced: all.length > 0 ? reduced! : null, seeds }; // prettier-ignore
+  };
   return (
-    `At a noise level of ${levelText(row.noiseLevel)}` +
-    (single
-      ? ` (95 % interval ${interval}${row.interval === "bootstrap" ? ", one training draw" : ""})`
-      : "") + // prettier-ignore
-    `; the smaller training sets were ${BUDGET_TEXT[first.budget]}.` +
-    others.join("")
+    group.levels.noise.map(fallAt).findLast((fall) => fall !== null) ?? null
   );
 }
 
+/** Some seeds only, where others lack a run. */
+function seedsText(group: ModelRuns, { seeds }: Fall): string {
+  return seeds.length === group.seeds.length
+    ? ""
+    : ` (over the ${seeds.length} of ${group.seeds.length} seeds that have all of these runs)`;
+}
+
 function accuracySentence(group: ModelRuns): string | null {
-  const clean = top1(group, "noise", 0);
-  const level = group.levels.noise.at(-1);
+  const clean = mean(runsAt(group, "baseline", 0).map(({ row }) => row.top1Last)); // prettier-ignore
   if (clean === null)
     return `${group.model} has no finished run on the clean data, so nothing can be compared with it yet.`;
-  if (level === undefined) {
-    const removed = group.levels.reduction.at(-1);
-    const reduced = removed === undefined ? null : top1(group, "reduction", removed); // prettier-ignore
-    return reduced === null
+  const fall = fallOf(group);
+  if (fall === null) {
+    if (group.levels.noise.length > 0)
+      return `No seed of ${group.model} has both a clean and a noisy run yet.`;
+    const level = group.levels.reduction.at(-1) ?? 0;
+    const seeds = sharedSeeds(group, [{ arm: "baseline", level: 0 }, { arm: "reduction", level }]); // prettier-ignore
+    const whole = top1Over(group, seeds, { arm: "baseline", level: 0 });
+    const reduced = top1Over(group, seeds, { arm: "reduction", level });
+    return level === 0 || reduced === null
       ? `${group.model} reaches ${percent(clean)} on the clean data.`
-      : `${group.model} reaches ${percent(clean)} on all the data and ${percent(reduced)} with ${levelText(removed!)} of it removed.`;
+      : `${group.model} reaches ${percent(whole)} on all the data and ${percent(reduced)} with ${levelText(level)} of it removed.`;
   }
-  const noisy = top1(group, "noise", level)!;
-  const reduced = top1(group, "reduction", level);
-  const move = noisy < clean ? "falls" : noisy > clean ? "rises" : "stays";
+  const { noisy, reduced } = fall;
+  const [from, to] = [percent(fall.clean), percent(noisy)];
+  const move =
+    from === to
+      ? `stays at ${from}`
+      : `${noisy < fall.clean ? "falls" : "rises"} from ${from} to ${to}`;
   const other = reduced === null ? "" : `; with as many images removed instead it is ${percent(reduced)}`; // prettier-ignore
-  return `At ${levelText(level)} noise the accuracy of ${group.model} ${move} from ${percent(clean)} to ${percent(noisy)}${other}.`;
+  return `At ${levelText(fall.level)} noise the accuracy of ${group.model} ${move}${other}${seedsText(group, fall)}.`;
 }
 
 function classSentence(study: StudyData): string | null {
   const ranked = rankedClasses(study.measures.sensitivity);
   if (ranked.length < 4) return null;
-  const names = (some: typeof ranked) => some.map(({ name }) => name).join(", "); // prettier-ignore
-  const w = study.measures.concordance?.acrossModels?.w;
-  const agreement = w === undefined ? "" : ` (Kendall's W across models: ${fixed(w, 2)})`; // prettier-ignore
   const count = ranked.length < 8 ? 1 : 3;
-  return `Noise hits ${names(ranked.slice(0, count))} hardest and ${names(ranked.slice(-count).reverse())} least${agreement}.`;
+  const [most, least] = [ranked.slice(0, count), ranked.slice(-count)];
+  // Among classes that are alike, and among those that noise does no harm, there is no hardest.
+  const tied =
+    most.at(-1)!.rank === ranked[count]!.rank ||
+    least[0]!.rank === ranked.at(-count - 1)!.rank;
+  const harmed = most.every(({ rows }) => (mean(rows.map((row) => row.sensitivity)) ?? 0) > 0); // prettier-ignore
+  if (tied || !harmed) return null;
+  const names = (some: typeof ranked) => some.map(({ name }) => name).join(", "); // prettier-ignore
+  const across = study.measures.concordance?.acrossModels;
+  const agreement = across ? ` (Kendall's W across the ${across.models.length} models: ${fixed(across.w, 2)}, where random orders give ${fixed(1 / across.models.length, 2)})` : ""; // prettier-ignore
+  return `Noise hits ${names(most)} hardest and ${names(least.reverse())} least${agreement}.`;
 }
 
 function markedSentence(study: StudyData): string | null {
-  const cells = study.measures.impact.filter(({ impact }) => impact !== null);
+  const { impact } = study.measures;
+  const models = [...new Set(impact.map(({ model }) => model))];
+  const overSeeds = models.filter((model) => impact.some((row) => row.model === model && row.interval === "t")); // prettier-ignore
+  // As marks are given: over seeds where a model has enough of them, else over test images.
+  const cells = impact.filter(({ model, p, interval }) => p !== null && (interval === "t") === overSeeds.includes(model)); // prettier-ignore
   if (cells.length === 0) return null;
-  const none = study.measures.impact.length - cells.length;
+  const none = impact.filter((row) => row.impact === null).length;
   const without = none > 0 ? ` Another ${none} have no index, because the clean run recognises no image of the class.` : ""; // prettier-ignore
+  const few = models.filter((model) => !overSeeds.includes(model) && cells.some((row) => row.model === model)); // prettier-ignore
+  const whose = few.length === 0 ? "" : `, ${overSeeds.length === 0 ? "" : `of ${few.join(", ")} `}for these networks only: another training may differ`; // prettier-ignore
   const worse = cells.filter((row) => row.marked && row.impact! > 0).length;
   const better = cells.filter((row) => row.marked && row.impact! < 0).length;
-  return `Of ${cells.length} pairs of class and level, noise harmed significantly more than losing the data in ${worse} and significantly less in ${better} (false discovery rate 5 % per model).${without}`;
+  const pairs = cells.length === 1 ? "the one pair" : `${cells.length} pairs`;
+  return `Of ${pairs} of class and level, noise harmed significantly more than losing the data in ${worse} and significantly less in ${better} (false discovery rate 5 % per model)${whose}.${without}`;
 }
 
 /** Up to so many models have a sentence each. */
@@ -140,20 +129,16 @@ function rangeText(values: readonly number[]): string {
 }
 
 function accuracySentences(groups: readonly ModelRuns[]): (string | null)[] {
-  const levels = groups.map((group) => group.levels.noise.at(-1));
-  const [level] = levels;
-  const known = groups.flatMap((group) => {
-    const clean = top1(group, "noise", 0);
-    const noisy = level === undefined ? null : top1(group, "noise", level);
-    return clean === null || noisy === null ? [] : [{ group, clean, noisy }];
-  });
-  const alike = levels.every((one) => one === level) && known.length === groups.length; // prettier-ignore
-  if (groups.length <= MAX_SENTENCES || level === undefined || !alike)
+  const falls = groups.flatMap((group) => fallOf(group) ?? []);
+  const level = falls[0]?.level;
+  const alike = falls.length === groups.length && falls.every((fall) => fall.level === level); // prettier-ignore
+  const whole = falls.every((fall, i) => fall.seeds.length === groups[i]?.seeds.length); // prettier-ignore
+  if (groups.length <= MAX_SENTENCES || level === undefined || !alike || !whole)
     return groups.map(accuracySentence);
-  const reduced = groups.map((group) => top1(group, "reduction", level)).filter((v) => v !== null); // prettier-ignore
+  const reduced = falls.map((fall) => fall.reduced).filter((v) => v !== null);
   const other = reduced.length === groups.length ? `; with as many images removed instead it is ${rangeText(reduced)}` : ""; // prettier-ignore
   return [
-    `At ${levelText(level)} noise the accuracy of the ${groups.length} models goes from ${rangeText(known.map((k) => k.clean))} to ${rangeText(known.map((k) => k.noisy))}${other}.`,
+    `At ${levelText(level)} noise the accuracy of the ${groups.length} models goes from ${rangeText(falls.map((fall) => fall.clean))} to ${rangeText(falls.map((fall) => fall.noisy))}${other}.`,
   ];
 }
 
@@ -177,15 +162,25 @@ export function caution(groups: readonly ModelRuns[]): string | null {
   const group = groups.find(({ done }) => done.length > 0);
   if (!group) return null;
   const n = testImages(group);
-  const clean = top1(group, "noise", 0) ?? mean(group.done.map(({ row }) => row.top1Last)); // prettier-ignore
+  const clean = mean((runsAt(group, "baseline", 0).length > 0 ? runsAt(group, "baseline", 0) : group.done).map(({ row }) => row.top1Last)); // prettier-ignore
   const counts = groups.flatMap((one) => conditions(one).map(({ runs }) => runs.length)); // prettier-ignore
-  const least = Math.min(...counts);
-  const draws =
-    least <= 1
-      ? `${Math.max(...counts) === 1 ? "Every number rests" : "Some numbers rest"} on one training draw: another seed would shift ${Math.max(...counts) === 1 ? "it" : "them"}.`
-      : `Numbers are means of ${least === Math.max(...counts) ? least : `${least} or more`} seeds.`;
+  const draws = drawsSentence(Math.min(...counts), Math.max(...counts));
   if (n === null || clean === null) return draws;
-  // Normal approximation of the binomial; a statement of size, not a test.
-  const half = 1.96 * Math.sqrt((clean * (1 - clean)) / n);
-  return `${draws} With ${n.toLocaleString("en")} test images one network's accuracy near ${percent(clean, 0)} is known to about ±${fixed(100 * half, 1)} points and a class's to about ±${fixed(100 * half * Math.sqrt(group.classes.length), 0)} points.`;
+  const half = (images: number) => {
+    const { low, high } = wilson(clean, images);
+    return (100 * (high - low)) / 2;
+  };
+  return `${draws} With ${n.toLocaleString("en")} test images one network's accuracy near ${percent(clean, 0)} is known to about ±${fixed(half(n), 1)} points and a class's to about ±${fixed(half(n / group.classes.length), 0)} points.`;
+}
+
+/** What numbers of so many seeds, at least and at most, can say. */
+function drawsSentence(least: number, most: number): string {
+  if (most === 1)
+    return "Every number rests on one training draw: another seed would shift it.";
+  if (least === 1)
+    return "Some numbers rest on one training draw: another seed would shift them.";
+  const means = `Numbers are means of ${least === most ? least : `${least} or more`} seeds`;
+  return least >= 3
+    ? `${means}.`
+    : `${means}: ${least === most ? "" : "where they are two, "}intervals and significance are about these networks, and another training may differ.`;
 }

@@ -1,7 +1,7 @@
 /** The Impact Index, class × level, a heatmap per model. */
 import { impactCsv } from "../measure-tables.js";
 import type { ImpactRow } from "../measures.js";
-import type { ModelRuns } from "./aggregate.js";
+import { type ModelRuns, trainingDraws } from "./aggregate.js";
 import type { Figure } from "./figure.js";
 import { heatmap, MAX_LABELLED, rowOrder } from "./grid.js";
 import { fixed, levelText, signed, slug } from "./html.js";
@@ -25,7 +25,7 @@ function impactNote(row: ImpactRow): string {
   const interval =
     row.ciLow === null || row.ciHigh === null
       ? "no interval"
-      : `95 % interval ${signed(row.ciLow, 2)} to ${signed(row.ciHigh, 2)}${row.interval === "bootstrap" ? ", one training draw" : ""}`;
+      : `95 % interval ${signed(row.ciLow, 2)} to ${signed(row.ciHigh, 2)}${row.interval === "bootstrap" ? `, ${trainingDraws([row.seeds])}` : ""}`;
   const marked = row.marked ? "; differs from 0" : "";
   return (
     `${where}: index ${signed(row.impact, 2)} (${interval}; n = ${row.seeds} ${row.seeds === 1 ? "seed" : "seeds"})${marked}; ` +
@@ -92,7 +92,8 @@ export function impactFigure(
   const seeds = rows.map((row) => row.seeds);
   const [fewest, most] = [Math.min(...seeds), Math.max(...seeds)];
   const n = fewest === most ? String(most) : `${fewest} to ${most}`;
-  const bootstrap = rows.some((row) => row.interval === "bootstrap");
+  const few = rows.filter((row) => row.interval === "bootstrap");
+  const overSeeds = rows.some((row) => row.interval === "t");
   const width = shown.length === 1 ? 520 : CHART_WIDTH;
   return {
     id: "impact-index",
@@ -112,8 +113,11 @@ export function impactFigure(
       "image costs it. Orange, positive: noise harmed the class more than losing the data. Blue, negative: losing the " +
       `data harmed it more. Hatched: no value, because the clean run recognises no image of the class. n = ${n} ${most === 1 ? "seed" : "seeds"}. ` +
       "Underlined (or dotted, where cells are small): cells that differ from 0 at a false discovery rate of 5 % per model (Benjamini–Hochberg)." +
-      (bootstrap
-        ? " With fewer than three seeds the test is over test images, for one training draw."
+      (few.length > 0
+        ? ` With fewer than three seeds the test is over test images (exact sign flips; of one seed McNemar's), for ${trainingDraws(few.map((row) => row.seeds))}: for these networks only.`
+        : "") +
+      (overSeeds
+        ? " Intervals over the seeds take the clean rate, the unit of the index, as given."
         : "") +
       (shown[0]!.classes.length > MAX_LABELLED ? " Classes by their mean index." : ""), // prettier-ignore
     csv: impactCsv(rows),

@@ -1,6 +1,7 @@
 /** Which classes noise hits hardest: sensitivities of every model, and how far the models agree on their order. */
 import { sensitivityCsv } from "../measure-tables.js";
 import type { Concordance, SensitivityRow } from "../measures.js";
+import { meanRankCorrelation } from "../statistics.js";
 import { mean, type ModelRuns } from "./aggregate.js";
 import type { Figure } from "./figure.js";
 import { fixed } from "./html.js";
@@ -28,19 +29,28 @@ export function rankedClasses(rows: readonly SensitivityRow[]): ClassLine[] {
     .sort((a, b) => a.rank - b.rank);
 }
 
-/** Kendall's W in words; null where there is none. */
-function concordanceText(concordance: Concordance | null): string | null {
+/** How far the models agree, in words. */
+function concordanceText(
+  concordance: Concordance | null,
+  models: number,
+): string {
   const across = concordance?.acrossModels;
-  if (!across) return null;
-  const within = concordance.withinModel.filter(({ w }) => w !== null);
+  if (!across)
+    return models < 2
+      ? "With one model there is no agreement between models to measure."
+      : "The models' orders of the classes cannot be compared: all classes are tied, or no noise level is common to the models.";
+  const raters = across.models.length;
+  const within = concordance.withinModel.flatMap(({ model, w, seeds }) => w === null ? [] : [`${model} ${fixed(meanRankCorrelation(w, seeds), 2)}`]); // prettier-ignore
   const beside =
     within.length > 0
-      ? ` For comparison, across the seeds within one model: ${within.map(({ model, w }) => `${model} ${fixed(w, 2)}`).join(", ")}.`
+      ? `; between two seeds of one model: ${within.join(", ")}`
       : "";
   const left = across.left_out.length > 0 ? ` Left out, without a sensitivity in some model: ${across.left_out.join(", ")}.` : ""; // prettier-ignore
   return (
-    `Across ${across.models.length} models Kendall's W of the class ranks is ${fixed(across.w, 2)} ` +
-    `(1: all models order the classes alike, 0: no agreement).${beside}${left}`
+    `Across ${raters} models Kendall's W of the class ranks is ${fixed(across.w, 2)} ` +
+    `(1: all models order the classes alike; random orders give ${fixed(1 / raters, 2)} on average). The mean rank correlation, ` +
+    `0 for random orders, is ${fixed(meanRankCorrelation(across.w, raters), 2)} between two models${beside}.${left} ` +
+    "Both are descriptive: the models share their poison and their test images, so no p-value belongs to them."
   );
 }
 
@@ -125,9 +135,7 @@ export function sensitivityFigure(
       (ranked.length > MAX_SHOWN
         ? `; the ${half} most and the ${half} least sensitive of ${ranked.length} are drawn, the table has all. `
         : ". ") +
-      (concordanceText(concordance) ??
-        "With one model there is no agreement between models to measure.") +
-      " W is descriptive: the models share their poison and their test images, so no p-value belongs to it.",
+      concordanceText(concordance, shown.length),
     csv: sensitivityCsv(rows),
   };
 }

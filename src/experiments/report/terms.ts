@@ -6,6 +6,6 @@ export const TERMS = `<section><h2 id="terms">Terms</h2><dl class="terms">
 <dt>TPR</dt><dd>True positive rate of a class, TP / (TP + FN): the share of its test images that are recognised. TPRn_norm and TPRd_norm are the rates with noise and with reduction divided by that of the clean run.</dd>
 <dt>Impact Index</dt><dd>Y − X with Y = 1 − TPRn_norm and X = 1 − TPRd_norm, which is TPRd_norm − TPRn_norm. Positive: noise harmed the class more than losing as many images.</dd>
 <dt>Exchange rate</dt><dd>The share of the training images whose loss costs as much accuracy as the noise. “More than 30 %” where the noise cost more than the largest reduction that was trained.</dd>
-<dt>Sensitivity</dt><dd>Of a class: the mean over the noise levels of 1 − TPRn_norm. Kendall's W says how far the models agree on the order of the classes.</dd>
-<dt>Intervals</dt><dd>95 %. From three seeds on they are paired t intervals over the seeds. With fewer they come from resampling the test images and say “one training draw”: they hold for these networks, not for the next training.</dd>
+<dt>Sensitivity</dt><dd>Of a class: the mean over the noise levels of 1 − TPRn_norm. Kendall's W says how far m models agree on the order of the classes: 1 is full agreement, random orders give 1/m on average.</dd>
+<dt>Intervals</dt><dd>95 %. From three seeds on they are paired t intervals over the seeds. With fewer they come from resampling the test images and say “one training draw” or “two training draws”: they hold for these networks, not for the next training.</dd>
 </dl></section>`;

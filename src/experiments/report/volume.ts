@@ -1,6 +1,6 @@
 /** Data volume against labelling noise: at each level, the accuracy with that noise over the accuracy without those images. */
 import { writeCsv } from "../csv.js";
-import { drawsText, mean, type ModelRuns, runsAt } from "./aggregate.js";
+import { type ModelRuns, sharedSeeds, top1Over } from "./aggregate.js";
 import type { Figure } from "./figure.js";
 import { levelText } from "./html.js";
 import { modelLegend, modelMarkers } from "./legend.js";
@@ -11,18 +11,29 @@ interface Pair {
   level: number;
   noise: number;
   reduction: number;
+  seeds: number;
 }
 
+/** A line joins points of the same seeds: those with every run of it, or, where there are none, those of its point. */
 function pairsOf(group: ModelRuns): Pair[] {
-  const top1 = (arm: "noise" | "reduction", level: number) =>
-    mean(runsAt(group, arm, level).map(({ row }) => row.top1Last));
-  return [0, ...group.levels.noise].flatMap((level) => {
-    const noise = top1("noise", level);
-    const reduction = top1("reduction", level);
-    return noise === null || reduction === null
+  const levels = [0, ...group.levels.noise.filter((level) => group.levels.reduction.includes(level))]; // prettier-ignore
+  const both = (level: number) => [{ arm: "noise", level }, { arm: "reduction", level }] as const; // prettier-ignore
+  const complete = sharedSeeds(group, levels.flatMap(both));
+  return levels.flatMap((level) => {
+    const seeds = complete.length > 0 ? complete : sharedSeeds(group, both(level)); // prettier-ignore
+    const [noise, reduction] = both(level).map((c) => top1Over(group, seeds, c)); // prettier-ignore
+    return noise == null || reduction == null
       ? []
-      : [{ level, noise, reduction }];
+      : [{ level, noise, reduction, seeds: seeds.length }];
   });
+}
+
+/** "means of 3 seeds", of those that a point rests on. */
+function seedsText(pairs: readonly Pair[]): string {
+  const counts = pairs.map(({ seeds }) => seeds);
+  const [low, high] = [Math.min(...counts), Math.max(...counts)];
+  if (high === 1) return "one training draw each";
+  return `means of ${low === high ? high : `${low} to ${high}`} seeds, the same in both arms`;
 }
 
 const WIDTH = 460;
@@ -82,7 +93,7 @@ export function volumeFigure(groups: readonly ModelRuns[]): Figure | null {
     caption:
       "Each point is one level: to the right, the accuracy with that share of the images removed; upwards, with that " +
       "share of the labels noisy. Lines start at the clean run and end at the highest level. On the dashed line both " +
-      `cost the same; below it noise costs more than losing the data. Points: ${drawsText(groups)}.`,
+      `cost the same; below it noise costs more than losing the data. Points: ${seedsText(series.flatMap(({ pairs }) => pairs))}.`,
     csv: writeCsv(
       ["model", "level", "top1_noise", "top1_reduction"],
       series.flatMap(({ group, pairs }) =>
