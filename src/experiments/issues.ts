@@ -137,7 +137,8 @@ export function issueQuality(
     precisionAtPlanted: found / planted,
     averagePrecision: averagePrecision(
       precisionRecallCurve(
-        Float64Array.from(suspects, ({ selfConfidence }) => 1 - selfConfidence),
+        // Not 1 − p, which is 1 for every p below 1e-16: the most suspicious would all tie.
+        Float64Array.from(suspects, ({ selfConfidence }) => -selfConfidence),
         hits,
       ),
     ),

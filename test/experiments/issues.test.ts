@@ -177,6 +177,13 @@ describe("the quality", () => {
     });
   });
 
+  it("tells apart labels that a confident network finds all but impossible", () => {
+    // 1 − p is 1 for all three: only p itself has an order.
+    const sure = [1e-20, 1e-18, 1e-17, 0.5].map((selfConfidence, image) => ({ ...suspects[0]!, image, selfConfidence })); // prettier-ignore
+    const quality = issueQuality(sure, (image) => image === 0)!;
+    expect(quality.averagePrecision).toBe(1);
+  });
+
   it("is nothing where no label is known to be wrong", () => {
     expect(issueQuality(suspects, () => false)).toBeNull();
   });

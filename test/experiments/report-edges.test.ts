@@ -149,7 +149,7 @@ describe("a sweep under both budgets", () => {
     // With as many steps a missing image does half the damage: twice as many can be lost.
     expect(text(document, ".answer")).toBe("10\u00a0% wrong labels cost lenet as much as losing 20\u00a0% of the data."); // prettier-ignore
     expect(text(document, ".note")).toContain(
-      "At equal steps, lenet: 40\u00a0%.",
+      "At equal steps, lenet: 40\u00a0% (95 % interval 40\u00a0% to 40\u00a0%, one training draw).",
     );
     const rows = [...document.querySelectorAll("#exchange-table tbody th")].map((head) => head.textContent); // prettier-ignore
     expect(rows).toEqual(["lenet, equal epochs", "lenet, equal steps"]);
@@ -171,7 +171,7 @@ describe("what runs cannot tell", () => {
   };
 
   it("is no answer while a network is at chance", async () => {
-    expect(await answerOf(["lenet"], ({ arm }) => (arm === "noise" ? 0.05 : 0.1))).toMatch(/^Even on the clean data lenet does not recognise more than chance/); // prettier-ignore
+    expect(await answerOf(["lenet"], ({ arm }) => (arm === "noise" ? 0.05 : 0.1))).toMatch(/^Even on the clean data lenet does not recognise more than always naming the commonest class would/); // prettier-ignore
     // Of two models the one that has learnt speaks.
     const some = await answerOf(
       ["lenet", "shallow"],

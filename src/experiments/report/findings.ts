@@ -166,11 +166,12 @@ export function caution(groups: readonly ModelRuns[]): string | null {
   const counts = groups.flatMap((one) => conditions(one).map(({ runs }) => runs.length)); // prettier-ignore
   const draws = drawsSentence(Math.min(...counts), Math.max(...counts));
   if (n === null || clean === null) return draws;
-  const half = (images: number) => {
+  // The longer side of the interval: at 100 % there is but one.
+  const reach = (images: number) => {
     const { low, high } = wilson(clean, images);
-    return (100 * (high - low)) / 2;
+    return 100 * Math.max(clean - low, high - clean);
   };
-  return `${draws} With ${n.toLocaleString("en")} test images one network's accuracy near ${percent(clean, 0)} is known to about ±${fixed(half(n), 1)} points and a class's to about ±${fixed(half(n / group.classes.length), 0)} points.`;
+  return `${draws} With ${n.toLocaleString("en")} test images one network's accuracy near ${percent(clean, 0)} is known to about ±${fixed(reach(n), 1)} points and a class's to about ±${fixed(reach(n / group.classes.length), 0)} points.`;
 }
 
 /** What numbers of so many seeds, at least and at most, can say. */
