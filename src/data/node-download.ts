@@ -5,9 +5,8 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { open, rename, rm, stat } from "node:fs/promises";
-import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { makeFolder } from "../node-atomic.js";
+import { alone } from "./node-download-lock.js";
 
 export interface Download {
   readonly url: string;
@@ -31,8 +30,20 @@ export class DownloadError extends Error {
 /** The connection broke: what has arrived is kept and another try may go on from there. */
 class Interruption extends Error {}
 
-/** @throws DownloadError; errors of the file system (a full disk) as they are */
+/**
+ * Where another process downloads the same file, it is waited for.
+ *
+ * @throws DownloadError; errors of the file system (a full disk) as they are
+ */
 export async function download(request: Download): Promise<void> {
+  const { path, md5 } = request;
+  await alone(path, async (waited) => {
+    const there = waited && (await sizeOf(path)) > 0;
+    if (!there || (await md5Of(path)) !== md5) await downloadAlone(request);
+  });
+}
+
+async function downloadAlone(request: Download): Promise<void> {
   const { url, path, md5, attempts = 5, pauseMs = 1000 } = request;
   const part = `${path}.part`;
   const started = await sizeOf(part);
@@ -98,7 +109,6 @@ async function receive(request: Download, part: string): Promise<void> {
   const length = headers.get("content-length");
   const total = length === null ? undefined : offset + Number(length);
   let done = offset;
-  await makeFolder(dirname(part));
   const file = await open(part, offset === 0 ? "w" : "a");
   const reader = response.body.getReader();
   try {

@@ -1,19 +1,13 @@
 /** Decoded images on disk, so that a folder is decoded once for all runs. Losing it costs time, nothing else. Node only. */
 import { createHash } from "node:crypto";
 import { readFile, rm } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
+import { cacheFolder } from "../engine/node-cache-folder.js";
 import { makeFolder, writeFileAtomic } from "../node-atomic.js";
 
 /** Part of every key: goes up when decoding changes. */
 const formatVersion = 1;
 const digestBytes = 32;
-
-/** $TARNISH_CACHE, else `tarnish` in the user's cache folder. */
-export function cacheFolder(): string {
-  const { TARNISH_CACHE: own, XDG_CACHE_HOME: user } = process.env;
-  return own || join(user || join(homedir(), ".cache"), "tarnish");
-}
 
 /** The cache file of images with these fingerprints, decoded to this size by this decoder. */
 export function cacheFile(

@@ -3,11 +3,11 @@
  * `@sparticuz/chromium`, so that a machine with nothing but Node and npm still runs everything.
  */
 import { constants, createReadStream, existsSync, readdirSync } from "node:fs";
-import { access, copyFile, mkdir, rename, rm } from "node:fs/promises";
+import { access, copyFile, lstat, mkdir, rename, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { homedir, tmpdir, totalmem } from "node:os";
 import { dirname, join } from "node:path";
-import { env, platform, arch, pid } from "node:process";
+import process, { env, platform, arch, pid } from "node:process";
 import { createBrotliDecompress } from "node:zlib";
 import { unpackTar } from "modern-tar/fs";
 import { pipeline } from "node:stream/promises";
@@ -18,6 +18,7 @@ import {
   type FoundAdapter,
   isSoftwareAdapter,
 } from "./adapter.js";
+import { cacheFolder } from "./node-cache-folder.js";
 
 /**
  * Dawn hides f16 on NVIDIA's Vulkan driver and tensor cores everywhere unless asked, and rounds timestamps to 0.1 ms, a
@@ -184,17 +185,19 @@ async function bundledSwiftShader(): Promise<GPUAdapter> {
   return adapter;
 }
 
-/** Unpacks into a folder named by the archive's version, through a temporary folder, so that a half-made one is never used. */
+/**
+ * Unpacks into a folder named by the versions of what goes into it, through a temporary folder, so that a half-made one is
+ * never used. Where the cache folder cannot be written, that is in the system's folder for temporary files.
+ */
 async function unpackOnce(archive: string, dawn: string): Promise<string> {
-  const { version } = require("webgpu/package.json") as { version: string };
-  const name = join("tarnish", `swiftshader-dawn-${version}`);
-  let folder = join(env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), name);
+  const name = `swiftshader-${packageVersion(archive)}-dawn-${packageVersion(dawn)}`;
+  let folder = join(cacheFolder(), name);
   if (existsSync(join(folder, "dawn.node"))) return folder;
   try {
     await mkdir(dirname(folder), { recursive: true });
     await access(dirname(folder), constants.W_OK);
   } catch {
-    folder = join(tmpdir(), name);
+    folder = join(await ownTemporaryFolder(), name);
     if (existsSync(join(folder, "dawn.node"))) return folder;
   }
   const temporary = `${folder}.${pid}`;
@@ -212,5 +215,37 @@ async function unpackOnce(archive: string, dawn: string): Promise<string> {
     await rm(temporary, { recursive: true, force: true });
     if (!existsSync(join(folder, "dawn.node"))) throw error;
   }
+  return folder;
+}
+
+/** The version of the package that a file belongs to: that of the nearest package.json above it. */
+function packageVersion(file: string): string {
+  let folder = dirname(file);
+  while (!existsSync(join(folder, "package.json"))) folder = dirname(folder);
+  const { version } = require(join(folder, "package.json")) as {
+    version: string;
+  };
+  return version;
+}
+
+/**
+ * A folder for code that will be loaded, where everybody may write: it must be this user's, and nobody else may write into
+ * it, or another user of the machine could have put the driver there.
+ */
+async function ownTemporaryFolder(): Promise<string> {
+  const user = process.getuid?.();
+  const folder = join(tmpdir(), `tarnish-${user ?? "cache"}`);
+  await mkdir(folder, { mode: 0o700 }).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  });
+  const found = await lstat(folder);
+  // Windows knows no user ids, and its folder for temporary files is the user's own.
+  const safe =
+    user === undefined || (found.uid === user && (found.mode & 0o022) === 0);
+  if (!found.isDirectory() || !safe)
+    throw new AdapterError(
+      `${folder}: is not a folder that you alone can write into, so the bundled driver is not loaded from there; ` +
+        "delete it, or set TARNISH_CACHE to a folder of your own",
+    );
   return folder;
 }

@@ -1,21 +1,18 @@
 /** Keeps the tuner's choices in the user's cache folder, one file per adapter. Node only. */
 import { createHash } from "node:crypto";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
-import { env, pid } from "node:process";
+import { pid } from "node:process";
+import { cacheFolder } from "./node-cache-folder.js";
 import {
   type KernelRecord,
   type KernelStore,
   tuningVersion,
 } from "./tuning.js";
 
-/** The store of the adapter of that name: `tune-<hash>.json` in $XDG_CACHE_HOME/tarnish or ~/.cache/tarnish. */
+/** The store of the adapter of that name: `tune-<hash>.json` in the cache folder. */
 export function kernelStore(adapter: string): KernelStore {
-  const folder = join(
-    env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"),
-    "tarnish",
-  );
+  const folder = cacheFolder();
   const hash = createHash("sha256")
     .update(`${tuningVersion} ${adapter}`)
     .digest("hex")

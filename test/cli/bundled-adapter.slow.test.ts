@@ -1,6 +1,8 @@
-import { platform } from "node:process";
+import { chmodSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { getuid, platform } from "node:process";
 import { expect, it } from "vitest";
-import { tarnish, temporaryFolder } from "./command.js";
+import { complaint, tarnish, temporaryFolder } from "./command.js";
 
 const cache = temporaryFolder();
 
@@ -11,6 +13,7 @@ it.runIf(platform === "linux")(
       VK_DRIVER_FILES: `${cache}/none.json`,
       VK_ICD_FILENAMES: `${cache}/none.json`,
       XDG_CACHE_HOME: cache,
+      TARNISH_CACHE: "",
     };
     // The second run finds it unpacked.
     for (let run = 0; run < 2; run++) {
@@ -21,5 +24,34 @@ it.runIf(platform === "linux")(
         software: true,
       });
     }
+  },
+);
+
+it.runIf(platform === "linux")(
+  "where the cache cannot be written, it is unpacked where nobody else can write, or refused",
+  () => {
+    const temporary = temporaryFolder();
+    const folder = join(temporary, `tarnish-${getuid!()}`);
+    const env = {
+      VK_DRIVER_FILES: `${cache}/none.json`,
+      VK_ICD_FILENAMES: `${cache}/none.json`,
+      TARNISH_CACHE: "/dev/null/cache",
+      TMPDIR: temporary,
+    };
+    const doctor = () => tarnish(["doctor", "--json"], { env });
+    mkdirSync(folder);
+    chmodSync(folder, 0o777);
+    const refused = doctor();
+    expect(complaint(refused)).toContain(
+      `${folder}: is not a folder that you alone can write into`,
+    );
+    expect(refused.code).toBe(2);
+    expect(readdirSync(folder)).toEqual([]);
+    chmodSync(folder, 0o700);
+    expect(doctor().code).toBe(0);
+    expect(statSync(folder).mode & 0o777).toBe(0o700);
+    expect(readdirSync(folder)).toEqual([
+      expect.stringMatching(/^swiftshader-\d+\.\d+\.\d+-dawn-\d+\.\d+\.\d+$/),
+    ]);
   },
 );

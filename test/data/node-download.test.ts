@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   mkdir,
@@ -8,7 +9,7 @@ import {
   symlink,
   writeFile,
 } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { download, type Download } from "../../src/data/node-download.js";
@@ -71,6 +72,32 @@ describe("download", () => {
     expect(seen.map(([done]) => done)).toEqual(
       seen.map(([done]) => done).sort((a, b) => a - b),
     );
+  });
+
+  it("is made once where several ask for the same file at once", async () => {
+    const one = fetchFrom({ breaks: 1 });
+    await expect.poll(() => mirror?.requests.length).toBe(1);
+    const { url } = mirror!;
+    const others = [1, 2].map(() =>
+      download({ url: `${url}set.tar.gz`, path: path(), md5, pauseMs: 1 }),
+    );
+    await Promise.all([one, ...others]);
+    await expectWhole();
+    expect(mirror!.requests).toEqual([
+      "set.tar.gz",
+      "set.tar.gz bytes=100000-",
+    ]);
+  });
+
+  it("does not wait for a process that is dead", async () => {
+    await mkdir(join(folder, "data"));
+    const { pid } = spawnSync(process.execPath, ["--version"]);
+    await writeFile(
+      `${path()}.lock`,
+      JSON.stringify({ pid, host: hostname() }),
+    );
+    await fetchFrom({});
+    await expectWhole();
   });
 
   it("goes on by itself where the connection broke, twice", async () => {

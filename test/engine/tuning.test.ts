@@ -148,6 +148,7 @@ describe("the store of tuned kernels in Node", () => {
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "tarnish-tune-"));
     vi.stubEnv("XDG_CACHE_HOME", folder);
+    vi.stubEnv("TARNISH_CACHE", "");
   });
   afterEach(async () => {
     vi.unstubAllEnvs();
