@@ -38,6 +38,7 @@ const pathErrors = new Set([
   "EACCES",
   "EEXIST",
   "EISDIR",
+  "ENAMETOOLONG",
   "ENOENT",
   "ENOTDIR",
   "ENOTEMPTY",

@@ -18,11 +18,12 @@ import * as serve from "./commands/serve.js";
 import * as sweep from "./commands/sweep.js";
 import * as train from "./commands/train.js";
 import { debugDetails, describeFailure } from "./errors.js";
+import { refuseEmptyValues } from "./options.js";
 import { exitCodeWith, flushOutput, outliveStreams } from "./output.js";
 import { printableLines } from "./printable.js";
 import { version } from "./version.js";
 
-/** In the order of the help. A command's module registers it and loads what it needs only when it runs. */
+/** In the order of the help. */
 const commands = [
   demo,
   sweep,
@@ -68,7 +69,10 @@ function createProgram(): Command {
     // Set before the subcommands are made, which inherit these: errors are thrown and worded in errors.ts alone.
     .exitOverride()
     .showSuggestionAfterError()
-    .configureOutput({ outputError: () => undefined });
+    .configureOutput({ outputError: () => undefined })
+    .hook("preAction", (_, command) => {
+      refuseEmptyValues(command);
+    });
   for (const { register } of commands) register(program);
   return program;
 }

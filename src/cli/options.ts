@@ -2,7 +2,7 @@
  * Options as the commands declare them. A value that does not fit is refused while the command line is read, before
  * anything runs, with the flag, what it takes and what was given: "--noise: expected a share between 0 and 1, got 1.5".
  */
-import { Option } from "commander";
+import { type Command, Option } from "commander";
 import { imageLimits } from "../data/image-folder.js";
 import { UserError } from "../errors.js";
 import { noiseKindList } from "../experiments/poison.js";
@@ -96,6 +96,13 @@ export function integerOption(
   return parsedOption(flags, description, (flag, text) =>
     parseInteger(flag, text, min, max),
   );
+}
+
+/** An empty text is no path and no name: it is what a script passes whose variable is not set. @throws UserError */
+export function refuseEmptyValues(command: Command): void {
+  for (const option of command.options)
+    if (command.getOptionValue(option.attributeName()) === "")
+      throw refuse(option.long ?? option.flags, "a value", "");
 }
 
 export function shareOption(flags: string, description: string): Option {

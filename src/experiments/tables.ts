@@ -150,11 +150,14 @@ export function parseConfusion(
 ): ConfusionTable {
   const [header = [], ...rows] = parseCsv(text, name);
   const classes = header.slice(1);
-  const counts = rows.map((row) => row.slice(1).map(Number));
+  // A blank cell would be the number 0.
+  const counts = rows.map((row) =>
+    row.slice(1).map((cell) => (/^\d+$/.test(cell) ? Number(cell) : NaN)),
+  );
   if (
     classes.length === 0 ||
     rows.length !== classes.length ||
-    !counts.flat().every(Number.isInteger)
+    !counts.flat().every(Number.isSafeInteger)
   ) {
     throw new UserError(
       `${name}: not a square table of counts; the file is damaged or cut off`,
