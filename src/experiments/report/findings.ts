@@ -110,13 +110,13 @@ function markedSentence(study: StudyData): string | null {
   const cells = impact.filter(({ model, p, interval }) => p !== null && (interval === "t") === overSeeds.includes(model)); // prettier-ignore
   if (cells.length === 0) return null;
   const none = impact.filter((row) => row.impact === null).length;
-  const without = none > 0 ? ` Another ${none} have no index, because the clean run recognises no image of the class.` : ""; // prettier-ignore
+  const without = none > 0 ? ` Another ${none} ${none === 1 ? "has" : "have"} no index, because the clean run recognises no image of the class.` : ""; // prettier-ignore
   const few = models.filter((model) => !overSeeds.includes(model) && cells.some((row) => row.model === model)); // prettier-ignore
   const whose = few.length === 0 ? "" : `, ${overSeeds.length === 0 ? "" : `of ${few.join(", ")} `}for these networks only: another training may differ`; // prettier-ignore
   const worse = cells.filter((row) => row.marked && row.impact! > 0).length;
   const better = cells.filter((row) => row.marked && row.impact! < 0).length;
   const pairs = cells.length === 1 ? "the one pair" : `${cells.length} pairs`;
-  return `Of ${pairs} of class and level, noise harmed significantly more than losing the data in ${worse} and significantly less in ${better} (false discovery rate 5 % per model)${whose}.${without}`;
+  return `Of ${pairs} of class and level tested, noise harmed significantly more than losing the data in ${worse} and significantly less in ${better} (false discovery rate 5 % per model)${whose}.${without}`;
 }
 
 /** Up to so many models have a sentence each. */
