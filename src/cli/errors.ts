@@ -38,7 +38,6 @@ const pathErrors = new Set([
   "EACCES",
   "EEXIST",
   "EISDIR",
-  "ENAMETOOLONG",
   "ENOENT",
   "ENOTDIR",
   "ENOTEMPTY",

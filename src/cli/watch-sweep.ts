@@ -1,7 +1,6 @@
 /** A sweep as its user sees it: progress over all runs, results one by one, failures at the end. */
 import { pathToFileURL } from "node:url";
 import type { Dataset } from "../data/types.js";
-import { requireWritableFolder } from "../experiments/node-files.js";
 import {
   type JobOutcome,
   runSweep,
@@ -68,7 +67,6 @@ export async function watchedSweep(
 ): Promise<{ outcome: SweepOutcome; report: string }> {
   const { jobs, shard, out, dataset } = request;
   const part = shard ? shardOf(jobs, shard) : jobs;
-  await requireWritableFolder(out);
   const started = performance.now();
   const progress = createProgress({
     total: part.length,

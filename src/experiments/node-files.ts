@@ -1,5 +1,5 @@
 /** Files as runs and commands write them: never half of one under its final name. Node and Deno only. */
-import { access, constants, readdir, readFile, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../errors.js";
 import {
@@ -79,30 +79,6 @@ export async function writeFolder(
   await makeFolder(folder);
   for (const [name, data] of Object.entries(files))
     await writeFileAtomic(join(folder, name), data);
-}
-
-/**
- * Does the first write to a place that was named on the command line: where that fails, it is the request that cannot be met.
- *
- * @throws UserError in place of a StorageError
- */
-export async function orRefuse<T>(write: () => Promise<T>): Promise<T> {
-  try {
-    return await write();
-  } catch (error) {
-    if (error instanceof StorageError) throw new UserError(error.message);
-    throw error;
-  }
-}
-
-/** Makes a folder that much is to be written into. @throws UserError where it cannot be made or not written */
-export async function requireWritableFolder(folder: string): Promise<void> {
-  await orRefuse(async () => {
-    await makeFolder(folder);
-    await access(folder, constants.W_OK).catch((error: unknown) => {
-      throw storageError(folder, error);
-    });
-  });
 }
 
 /** The bytes of a file named on the command line. */

@@ -4,7 +4,6 @@ import type { Normalisation } from "../../data/normalisation.js";
 import { UserError } from "../../errors.js";
 import { evaluateWeights } from "../../experiments/evaluate-weights.js";
 import {
-  orRefuse,
   readFileOrRefuse,
   requireFreshFolder,
   writeFolder,
@@ -176,12 +175,10 @@ async function run(options: Options): Promise<void> {
     ece,
   };
   if (options.out !== undefined) {
-    const { out } = options;
-    await orRefuse(() => writeEvaluation(out, dataset, metrics, logits));
-    // Last: where it is, all is there.
-    await writeFolder(out, {
+    await writeFolder(options.out, {
       "summary.json": `${JSON.stringify(summary, undefined, 2)}\n`,
     });
+    await writeEvaluation(options.out, dataset, metrics, logits);
   }
   output.print(
     `${model} on ${count} ${options.split} images: top-1 ${formatPercent(top1)}` +

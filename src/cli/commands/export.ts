@@ -1,15 +1,10 @@
 /** `tarnish export`: a run's weights for PyTorch. */
 import { stat } from "node:fs/promises";
-import { dirname } from "node:path";
 import type { Command } from "commander";
 import { UserError } from "../../errors.js";
 import { exportWeights } from "../../experiments/export-weights.js";
-import {
-  makeFolder,
-  orRefuse,
-  readFileOrRefuse,
-  writeFileAtomic,
-} from "../../experiments/node-files.js";
+import { writeFileAtomic } from "../../experiments/node-files.js";
+import { readFileOrRefuse } from "../../experiments/node-files.js";
 import {
   type CheckpointName,
   checkpointNames,
@@ -68,10 +63,7 @@ async function run(options: Options): Promise<void> {
   );
   const path = checkpointPath(folder, checkpoint);
   const file = exportWeights(await readFileOrRefuse(path), path, specs);
-  await orRefuse(async () => {
-    await makeFolder(dirname(out));
-    await writeFileAtomic(out, file);
-  });
+  await writeFileAtomic(out, file);
   output.print(
     `${model}, ${formatCount(parameters)} parameters: ${out}, ${formatBytes(file.length)}`,
   );
@@ -83,10 +75,7 @@ async function requireFreshFile(
   path: string,
   overwrite: boolean,
 ): Promise<void> {
-  const there = await stat(path).catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  });
+  const there = await stat(path).catch(() => undefined);
   if (there?.isDirectory())
     throw new UserError(`--out ${path}: is a folder; name a file`);
   if (there && !overwrite)

@@ -12,7 +12,6 @@ import {
   type PoisonResult,
 } from "../../experiments/poison.js";
 import {
-  orRefuse,
   requireFreshFolder,
   writeFolder,
 } from "../../experiments/node-files.js";
@@ -112,13 +111,11 @@ async function run(options: Options): Promise<void> {
     seed,
   });
   const record = await poisonRecord(result);
-  await orRefuse(() =>
-    writeFolder(out, {
-      "labels.npy": writeNpy(result.given),
-      "labels.csv": labelsCsv(labels, result),
-      "poison.json": `${JSON.stringify(record)}\n`, // last: where it is, all is there
-    }),
-  );
+  await writeFolder(out, {
+    "labels.npy": writeNpy(result.given),
+    "labels.csv": labelsCsv(labels, result),
+    "poison.json": `${JSON.stringify(record)}\n`, // last: where it is, all is there
+  });
   explain(output, dataset, result, out);
   output.result(summary(dataset, record, out));
 }

@@ -1,7 +1,6 @@
 /** `tarnish report`: rebuilds the report of a sweep or a run from its files alone. */
 import { pathToFileURL } from "node:url";
 import type { Command } from "commander";
-import { orRefuse } from "../../experiments/node-files.js";
 import { writeReport } from "../../experiments/report/node-write.js";
 import { commonOptions } from "../options.js";
 import { createOutput } from "../output.js";
@@ -27,7 +26,7 @@ export function register(program: Command): void {
 
 async function run(folder: string, options: Options): Promise<void> {
   const output = createOutput(options);
-  const { page, figures } = await orRefuse(() => writeReport(folder, options));
+  const { page, figures } = await writeReport(folder, options);
   output.print(
     `${figures.length} files of figures and data. The report: ${pathToFileURL(page).href}`,
   );
