@@ -142,6 +142,9 @@ const modelList = (minItems: number, description: string): Schema => ({
   description,
 });
 
+/** Seeds that a number may stand for. */
+export const maxSeeds = 10_000;
+
 export const sweepSchema: ObjectSchema = {
   type: "object",
   description:
@@ -173,7 +176,7 @@ export const sweepSchema: ObjectSchema = {
     },
     seeds: {
       anyOf: [
-        { type: "integer", minimum: 1 },
+        { type: "integer", minimum: 1, maximum: maxSeeds },
         {
           type: "array",
           items: { type: "integer", minimum: 0 },

@@ -77,7 +77,7 @@ describe("a sweep's JSON file", () => {
     ["a level twice", { ...minimal, levels: [0.1, 0.1] }, "mine.json: levels: expected different items"], // prettier-ignore
     ["a level above 1", { ...minimal, levels: [0.1, 20] }, "mine.json: levels[1]: expected a number of at least 0, at most 1, got 20"], // prettier-ignore
     ["an unknown arm", { ...minimal, arms: ["lies"] }, "mine.json: arms[0]: expected one of noise, reduction, got \"lies\""], // prettier-ignore
-    ["no seed", { ...minimal, seeds: 0 }, "mine.json: seeds: expected a whole number of at least 1, or different items in a list of 1 or more, got 0"], // prettier-ignore
+    ["no seed", { ...minimal, seeds: 0 }, "mine.json: seeds: expected a whole number of at least 1, at most 10000, or different items in a list of 1 or more, got 0"], // prettier-ignore
     ["an unknown budget", { ...minimal, budget: "dollars" }, "mine.json: budget: expected one of epochs, steps"], // prettier-ignore
     ["a name that is no folder's", { ...minimal, name: "../mine" }, "mine.json: name: expected text that matches"], // prettier-ignore
     ["a wrong setting", { ...minimal, settings: { epochs: 1.5 } }, "mine.json: settings.epochs: expected a whole number of at least 1, got 1.5"], // prettier-ignore
