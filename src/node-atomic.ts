@@ -1,4 +1,5 @@
 /** Writes a file so that nobody ever sees half of it, and makes folders. Node and Deno only. */
+import { randomBytes } from "node:crypto";
 import { mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { pid, platform } from "node:process";
@@ -27,6 +28,10 @@ function reasonOf({ code, message }: NodeJS.ErrnoException): string {
       return "the disk is read-only (EROFS)";
     case "ENOENT":
       return "its folder is gone (ENOENT)";
+    case "ENOTDIR":
+      return "a part of its path is no folder (ENOTDIR)";
+    case "ENAMETOOLONG":
+      return "the name is too long (ENAMETOOLONG)";
     default:
       return message;
   }
@@ -40,6 +45,19 @@ export function storageError(path: string, error: unknown): unknown {
 }
 
 /**
+ * A name beside `path` for what is to become it. The process's number alone would not do: containers that share a folder
+ * have equal ones.
+ */
+export function temporaryPath(path: string): string {
+  return `${path}.${pid}.${randomBytes(4).toString("hex")}.tmp`;
+}
+
+/** Whether a name in a folder is one that `temporaryPath` gives. */
+export function isTemporary(name: string): boolean {
+  return /\.\d+(\.[0-9a-f]{8})?\.tmp$/.test(name);
+}
+
+/**
  * Writes through a temporary file beside it, fsynced and renamed, so that `path` holds all of it or what it held before,
  * whatever happens to the process or the machine.
  *
@@ -49,7 +67,7 @@ export async function writeFileAtomic(
   path: string,
   ...parts: readonly (string | Uint8Array)[]
 ): Promise<void> {
-  const temporary = `${path}.${pid}.tmp`;
+  const temporary = temporaryPath(path);
   try {
     const file = await open(temporary, "w");
     try {
@@ -70,20 +88,25 @@ export async function writeFileAtomic(
  * Makes a folder and those around it, where they are missing. Unlike mkdir's `recursive` it ends where the system makes none
  * (under /proc, for one, which says ENOENT of folders that are there: Node tries for ever).
  *
+ * @param made Is told the folders that were missing, outermost first.
  * @throws StorageError naming the folder and the reason.
  */
-export async function makeFolder(folder: string): Promise<void> {
+export async function makeFolder(
+  folder: string,
+  made: string[] = [],
+): Promise<void> {
   try {
-    await makeFolders(folder);
+    await makeFolders(folder, made);
   } catch (error) {
     throw storageError(folder, error);
   }
 }
 
-async function makeFolders(folder: string): Promise<void> {
+async function makeFolders(folder: string, made: string[]): Promise<void> {
   const make = async () => {
     try {
       await mkdir(folder);
+      made.push(folder);
     } catch (error) {
       // It was there, or somebody else was as fast, such as another shard of a sweep.
       const { code } = error as NodeJS.ErrnoException;
@@ -96,7 +119,7 @@ async function makeFolders(folder: string): Promise<void> {
     const { code } = error as NodeJS.ErrnoException;
     const parent = dirname(folder);
     if (code !== "ENOENT" || parent === folder) throw error;
-    await makeFolders(parent);
+    await makeFolders(parent, made);
     await make();
   }
 }

@@ -1,4 +1,5 @@
 /** A sweep as its user sees it: progress over all runs, results one by one, failures at the end. */
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Dataset } from "../data/types.js";
 import {
@@ -8,6 +9,12 @@ import {
   type SweepRequest,
   type SweepWatcher,
 } from "../experiments/node-sweep.js";
+import { StorageError, withLock } from "../experiments/node-files.js";
+import {
+  rebuildTables,
+  type SweepTables,
+  tablesLock,
+} from "../experiments/node-tables.js";
 import { writeReport } from "../experiments/report/node-write.js";
 import {
   CostModel,
@@ -64,7 +71,7 @@ export async function watchedSweep(
   request: Omit<SweepRequest, "watcher" | "signal">,
   output: Output,
   printResults: (rows: readonly ResultRow[]) => void = () => undefined,
-): Promise<{ outcome: SweepOutcome; report: string }> {
+): Promise<{ outcome: SweepOutcome; tables: SweepTables; report: string }> {
   const { jobs, shard, out, dataset } = request;
   const part = shard ? shardOf(jobs, shard) : jobs;
   const started = performance.now();
@@ -75,36 +82,47 @@ export async function watchedSweep(
     json: output.json,
   });
   const watcher = new Watcher(part, sizeOf(dataset), progress);
-  const outcome = await stoppable(
-    (signal) => runSweep({ ...request, signal, watcher }),
-    (line) => {
-      progress.log(line);
-    },
-  ).finally(() => {
-    progress.stop();
-  });
-  const { failed, stoppedBy, left, skipped, trained } = outcome;
-  for (const problem of outcome.tables.problems) output.warn(problem);
-  if (failed.length > 0) {
-    output.warn(`${failed.length} of ${part.length} runs failed:`);
-    for (const { job, failure } of failed)
-      for (const line of `${job.id}: ${failure.error}`.split("\n"))
-        output.warn(`  ${line}`);
-    process.exitCode = 1;
-  }
-  if (stoppedBy)
-    throw new AdvisedError(
-      stoppedBy,
-      `${out}: ${trained + skipped} of ${part.length} runs are done. Go on with:\n  ${sameCommand("--overwrite")}`,
+  const goOn = `Go on with:\n  ${sameCommand("--overwrite")}`;
+  try {
+    const outcome = await stoppable(
+      (signal) => runSweep({ ...request, signal, watcher }),
+      (line) => {
+        progress.log(line);
+      },
+    ).finally(() => {
+      progress.stop();
+    });
+    const { failed, stoppedBy, left, skipped, trained } = outcome;
+    if (failed.length > 0) {
+      output.warn(`${failed.length} of ${part.length} runs failed:`);
+      for (const { job, failure } of failed)
+        for (const line of `${job.id}: ${failure.error}`.split("\n"))
+          output.warn(`  ${line}`);
+      process.exitCode = 1;
+    }
+    if (stoppedBy) {
+      // What stopped the sweep is what to tell, even where the tables cannot be written any more.
+      await withLock(join(out, tablesLock), () => rebuildTables(out)).catch(
+        () => undefined,
+      );
+      throw new AdvisedError(
+        stoppedBy,
+        `${out}: ${trained + skipped} of ${part.length} runs are done. ${goOn}`,
+      );
+    }
+    const { page, problems, tables } = await writeReport(out);
+    for (const problem of problems) output.warn(problem);
+    if (tables!.damaged.length > 0) process.exitCode = 1;
+    printResults(tables!.results);
+    if (left > 0)
+      output.print(`${left} ${left === 1 ? "run is" : "runs are"} left to do`);
+    output.print(
+      `${formatDuration((performance.now() - started) / 1000)} in all. The report: ${pathToFileURL(page).href}`,
     );
-  const { page } = await writeReport(out, { tables: outcome.tables });
-  printResults(outcome.tables.results);
-  if (left > 0)
-    output.print(`${left} ${left === 1 ? "run is" : "runs are"} left to do`);
-  output.print(
-    `${formatDuration((performance.now() - started) / 1000)} in all. The report: ${pathToFileURL(page).href}`,
-  );
-  return { outcome, report: page };
+    return { outcome, tables: tables!, report: page };
+  } catch (error) {
+    throw error instanceof StorageError ? new AdvisedError(error, goOn) : error;
+  }
 }
 
 class Watcher implements SweepWatcher {

@@ -1,4 +1,5 @@
 /** From a run's settings to its data: the set itself, the labels that a file gives, the poison. Node and Deno only. */
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { limitSplit } from "../data/limits.js";
 import { loadDataset, type LoadOptions } from "../data/node-load.js";
@@ -11,6 +12,7 @@ import {
   parseNoiseMatrix,
 } from "./noise-matrix.js";
 import { matrixSource, poison, type PoisonResult } from "./poison.js";
+import { hashedParts } from "./run-files.js";
 import type { DataSettings, TrainSettings } from "./settings.js";
 import { parseConfusion } from "./tables.js";
 
@@ -84,7 +86,7 @@ export async function poisonForSettings(
 }
 
 /** The matrix of `matrix:FILE` and `confusion:RUN`; undefined for the other kinds. Throws UserError. */
-async function readNoiseMatrix(
+export async function readNoiseMatrix(
   kind: TrainSettings["noiseKind"],
   classNames: readonly string[],
 ): Promise<NoiseMatrix | undefined> {
@@ -99,4 +101,23 @@ async function readNoiseMatrix(
   const path = join(source, "confusion.csv");
   const text = new TextDecoder().decode(await readFileOrRefuse(path));
   return confusionNoise(parseConfusion(text, path), classNames, path);
+}
+
+const fingerprints = new WeakMap<Dataset, string>();
+
+/** SHA-256 in hex of a data set's images and true labels. A sweep asks for the same data set again and again. */
+export function datasetSha256(dataset: Dataset): string {
+  let fingerprint = fingerprints.get(dataset);
+  if (fingerprint === undefined) {
+    fingerprint = sha256Of(...hashedParts(dataset));
+    fingerprints.set(dataset, fingerprint);
+  }
+  return fingerprint;
+}
+
+/** SHA-256 in hex of bytes one after another. */
+export function sha256Of(...parts: readonly Uint8Array[]): string {
+  const hash = createHash("sha256");
+  for (const part of parts) hash.update(part);
+  return hash.digest("hex");
 }

@@ -1,27 +1,33 @@
 /** Files as runs and commands write them: never half of one under its final name. Node and Deno only. */
-import { readdir, readFile, rm } from "node:fs/promises";
+import { readFile, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../errors.js";
 import {
+  isTemporary,
   makeFolder,
   StorageError,
   storageError,
+  temporaryPath,
   writeFileAtomic,
 } from "../node-atomic.js";
+import { acquireLock, type Lock, type LockOptions } from "../node-lock.js";
+import {
+  contentsOf,
+  entriesOf,
+  refuseStudyFolder,
+} from "./node-folder-kinds.js";
 
 export { makeFolder, StorageError, storageError, writeFileAtomic };
 
-const temporaryName = /\.\d+\.tmp$/;
-
-/** Removes the temporary files of writes that a killed process did not end. */
+/** Removes the temporary files of writes that a killed process did not end. Only who holds the folder may ask for it. */
 export async function removeLeftovers(folder: string): Promise<void> {
   for (const name of await entriesOf(folder))
-    if (temporaryName.test(name)) await rm(join(folder, name), { force: true });
+    if (isTemporary(name)) await rm(join(folder, name), { force: true });
 }
 
 /**
- * Refuses a folder to write into that has anything in it, unless told to overwrite; a path that is no folder always.
- * Writes nothing.
+ * Refuses a folder to write into that has anything in it, unless told to overwrite; a path that is no folder, and the
+ * folder of a run or a sweep, always. Writes nothing.
  *
  * @throws UserError naming the folder and the way on.
  */
@@ -29,45 +35,105 @@ export async function requireFreshFolder(
   folder: string,
   overwrite: boolean,
 ): Promise<void> {
-  if ((await entriesOf(folder)).length > 0 && !overwrite)
+  const entries = await contentsOf(folder);
+  if (overwrite) await refuseStudyFolder(folder);
+  else if (entries.length > 0)
     throw new UserError(
       `${folder}: exists and is not empty; name another folder with --out, or add --overwrite to replace what is there`,
     );
 }
 
-/**
- * Refuses a folder with anything in it but not `marker`, the file that says that this program made it: whoever removes
- * or continues a folder asks here first. Writes nothing.
- *
- * @param kind What the folder should be, for the message: "run folder".
- * @throws UserError naming the folder and the way on.
- */
-export async function requireOwnFolder(
+/** `requireFreshFolder`, and that it can be written. */
+export async function requireFreshOut(
   folder: string,
-  marker: string,
-  kind: string,
+  overwrite: boolean,
 ): Promise<void> {
-  const entries = await entriesOf(folder);
-  // Killed before the marker was there, this program leaves its beginnings and nothing else.
-  const foreign = entries.filter((name) => !temporaryName.test(name));
-  if (foreign.length > 0 && !entries.includes(marker))
-    throw new UserError(
-      `${folder}: is not empty and no ${kind} (it has no ${marker}); name another folder with --out`,
-    );
+  await requireFreshFolder(folder, overwrite);
+  await requireWritable(folder);
 }
 
-/** Names in a folder; none where there is no folder. */
-async function entriesOf(folder: string): Promise<string[]> {
+/** A failure to write where a command was told to: the request is what is wrong. */
+function asRequest(error: unknown): unknown {
+  return error instanceof StorageError ? new UserError(error.message) : error;
+}
+
+/**
+ * Makes sure that a folder can be made and written into, before work begins whose results are to go there. Leaves
+ * nothing behind.
+ *
+ * @param named What the message is to name, where `folder` is none that anybody gave.
+ * @throws UserError naming the folder and the reason.
+ */
+export async function requireWritable(
+  folder: string,
+  named = folder,
+): Promise<void> {
+  const made: string[] = [];
+  const probe = temporaryPath(join(folder, "probe"));
   try {
-    return await readdir(folder);
+    await makeFolder(folder, made);
+    await writeFileAtomic(probe, "x");
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT") return [];
-    if (code === "ENOTDIR")
-      throw new UserError(
-        `${folder}: is not a folder; name another one with --out`,
-      );
-    throw error;
+    const failure = asRequest(error);
+    throw failure instanceof UserError
+      ? new UserError(`${named}: ${reasonIn(failure)}`)
+      : failure;
+  } finally {
+    await rm(probe, { force: true }).catch(() => undefined);
+    await removeEmpty(made);
+  }
+}
+
+/** A storage error's message without its path, which is none that anybody named. */
+function reasonIn({ message }: Error): string {
+  return message.slice(message.lastIndexOf(": cannot be written") + 2);
+}
+
+async function removeEmpty(folders: readonly string[]): Promise<void> {
+  try {
+    for (const folder of [...folders].reverse()) await rmdir(folder);
+  } catch {
+    // Something is in it by now.
+  }
+}
+
+/**
+ * Makes a folder, where it is missing, and takes its lock. Releasing it removes the folder again where nothing was
+ * written into it.
+ *
+ * @throws UserError where it cannot be written; LockedError where another process has the lock
+ */
+export async function holdFolder(
+  folder: string,
+  lockFile: string,
+  options: LockOptions,
+): Promise<Lock> {
+  const made: string[] = [];
+  try {
+    await makeFolder(folder, made);
+    const lock = await acquireLock(join(folder, lockFile), options);
+    return {
+      release: async () => {
+        await lock.release();
+        await removeEmpty(made);
+      },
+    };
+  } catch (error) {
+    await removeEmpty(made);
+    throw asRequest(error);
+  }
+}
+
+/** Does work while it holds a lock, for which it waits. */
+export async function withLock<T>(
+  path: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  const lock = await acquireLock(path, { doing: `${path}: is held`, patient: true }); // prettier-ignore
+  try {
+    return await work();
+  } finally {
+    await lock.release();
   }
 }
 
@@ -88,5 +154,17 @@ export async function readFileOrRefuse(path: string): Promise<Uint8Array> {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? String(error);
     throw new UserError(`${path}: cannot be read (${code})`);
+  }
+}
+
+/** The text of a file; null where there is none. @throws UserError where it cannot be read */
+export async function readText(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    const { code = String(error) } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return null;
+    const what = code === "EISDIR" ? "is a folder, and should be a file" : `cannot be read (${code})`; // prettier-ignore
+    throw new UserError(`${path}: ${what}`);
   }
 }

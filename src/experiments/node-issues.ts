@@ -1,11 +1,11 @@
 /** `tarnish issues` on disk: what it is about (a data set or an earlier run), and its folder of results. Node and Deno only. */
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { pid } from "node:process";
 import { openImages } from "../data/node-load.js";
 import { readNpy } from "../data/npy.js";
 import type { Dataset } from "../data/types.js";
 import { UserError } from "../errors.js";
+import { temporaryPath } from "../node-atomic.js";
 import { writeCsv } from "./csv.js";
 import type { IssueQuality, IssueRanking, Suspect } from "./issues.js";
 import { type GalleryItem, galleryPage } from "./issues-gallery.js";
@@ -68,6 +68,11 @@ export function issueSummary(report: IssueReport): object {
   };
 }
 
+/** A folder beside `out` to write into what is to become it. */
+export function stagingFolder(out: string): string {
+  return temporaryPath(out.replace(/[\\/]+$/, ""));
+}
+
 /** Writes issues.csv, index.html and summary.json: into a folder beside it first, so that `out` is there whole or not at all. */
 export async function writeIssues(
   out: string,
@@ -75,7 +80,7 @@ export async function writeIssues(
 ): Promise<void> {
   const csv = issuesCsv(report);
   const items = await galleryItems(report);
-  const temporary = `${out.replace(/[\\/]+$/, "")}.${pid}.tmp`;
+  const temporary = stagingFolder(out);
   try {
     await writeFolder(temporary, {
       "issues.csv": csv,

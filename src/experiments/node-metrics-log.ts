@@ -19,7 +19,10 @@ export class MetricsLog {
 
   /** An empty file, in place of whatever is there. @throws StorageError */
   static create(path: string): MetricsLog {
-    return storing(path, () => new MetricsLog(path, openSync(path, "w")));
+    return storing(path, () => {
+      closeSync(openSync(path, "w"));
+      return new MetricsLog(path, openSync(path, "a"));
+    });
   }
 
   /**

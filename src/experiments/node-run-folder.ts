@@ -1,11 +1,13 @@
 /** What a run folder holds already, and whether a run of these settings may go on with it. Node and Deno only. */
 import { existsSync } from "node:fs";
-import { readdir, readFile, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../errors.js";
+import { refuseLocked } from "../node-lock.js";
 import { type CheckpointFile, decodeCheckpoint } from "./checkpoint.js";
 import { configHash } from "./config-hash.js";
-import { requireFreshFolder, requireOwnFolder } from "./node-files.js";
+import { readText, requireFreshFolder } from "./node-files.js";
+import { isFolderOf, requireOwnFolder } from "./node-folder-kinds.js";
 import type { RunFacts, RunSummary } from "./run-files.js";
 import type { TrainSettings } from "./settings.js";
 import { decodeFile } from "./weights.js";
@@ -22,6 +24,7 @@ const factNames: ReadonlySet<string> = new Set(
     totalSteps: true,
     parameters: true,
     memory: true,
+    initSha256: true,
   } satisfies Record<keyof RunFacts, true>),
 );
 
@@ -36,8 +39,15 @@ export function pathsOf(out: string) {
     checkpoints,
     last: join(checkpoints, "last.safetensors"),
     best: join(checkpoints, "best.safetensors"),
+    lock: join(out, lockFile),
   };
 }
+
+/** The lock of who trains in a run folder. */
+export const lockFile = "tarnish.lock";
+
+/** What its holder does, for whom it refuses. */
+export const training = (out: string) => `${out}: is being trained`;
 
 /** How to take a folder that exists: not at all, as a run to go on with, or as one to replace. */
 export interface FolderUse {
@@ -66,18 +76,19 @@ export async function findRun(
       "--resume and --overwrite: one goes on with a run, the other replaces it; choose",
     );
   const paths = pathsOf(out);
+  await refuseLocked(paths.lock, training(out));
   if (!resume) {
-    if (overwrite) await requireOwnFolder(out, "config.json", "run folder");
-    else if ((await readOrNothing(paths.config)) !== undefined)
+    if (overwrite) await requireOwnFolder(out, "run");
+    else if (await isFolderOf(out, "run"))
       throw new UserError(
         `${out}: holds a run already; add --resume to go on with it or --overwrite to replace it, or name another folder with --out`,
       );
     else await requireFreshFolder(out, false);
     return { kind: "start" };
   }
-  await requireOwnFolder(out, "config.json", "run folder");
-  const text = await readOrNothing(paths.config);
-  if (text === undefined) return { kind: "start" };
+  await requireOwnFolder(out, "run");
+  const text = await readText(paths.config);
+  if (text === null) return { kind: "start" };
   const config = parseObject(text);
   if (!config)
     throw new UserError(
@@ -95,7 +106,7 @@ export async function findRun(
 export async function readSummary(
   out: string,
 ): Promise<RunSummary | undefined> {
-  const text = await readOrNothing(pathsOf(out).summary);
+  const text = await readText(pathsOf(out).summary);
   const summary = text && (parseObject(text) as RunSummary | undefined);
   if (!summary) return undefined;
   const { last, best } = summary as Partial<RunSummary>;
@@ -167,29 +178,6 @@ async function intact<T>(
       throw new UserError(`${error.message}; ${startAgain}`);
     const code = (error as NodeJS.ErrnoException).code ?? String(error);
     throw new UserError(`${path}: cannot be read (${code}); ${startAgain}`);
-  }
-}
-
-/**
- * Empties a run folder. In an order that leaves, wherever it is stopped, something that `findRun` knows for what it is:
- * first what says that the run is done, then its checkpoints, config.json at the end.
- */
-export async function clearRunFolder(out: string): Promise<void> {
-  const first = ["summary.json", "checkpoints"];
-  const names = new Set([...first, ...(await readdir(out).catch(() => []))]);
-  names.delete("config.json");
-  for (const name of [...names, "config.json"])
-    await rm(join(out, name), { recursive: true, force: true });
-}
-
-/** The text of a file; undefined where there is none. */
-async function readOrNothing(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
-    throw error;
   }
 }
 

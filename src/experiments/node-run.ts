@@ -1,6 +1,4 @@
 /** A training run on disk: its folder and every file that contracts promise. Node and Deno only. */
-import { createHash } from "node:crypto";
-import { mkdir } from "node:fs/promises";
 import { basename } from "node:path";
 import { writeNpy } from "../data/npy.js";
 import type { Dataset } from "../data/types.js";
@@ -15,8 +13,10 @@ import {
 } from "./checkpoint.js";
 import { configHash } from "./config-hash.js";
 import type { Evaluation as Metrics } from "./metrics.js";
-import { poisonForSettings } from "./node-dataset.js";
+import { datasetSha256, poisonForSettings, sha256Of } from "./node-dataset.js";
 import {
+  holdFolder,
+  makeFolder,
   readFileOrRefuse,
   removeLeftovers,
   StorageError,
@@ -24,19 +24,20 @@ import {
   writeFileAtomic,
   writeFolder,
 } from "./node-files.js";
+import { clearFolder } from "./node-folder-kinds.js";
 import { jsonText } from "./json.js";
 import { MetricsLog } from "./node-metrics-log.js";
 import {
-  clearRunFolder,
   findRun,
+  lockFile,
   pathsOf,
   readCheckpoint,
+  training,
 } from "./node-run-folder.js";
 import {
   bestWeights,
   evaluationFiles,
   firstFiles,
-  hashedParts,
   type RunFacts,
   type RunSummary,
   summaryOf,
@@ -85,6 +86,22 @@ export interface RunRequest {
  *   StorageError or one of the engine's errors later. The last checkpoint stays good whatever happens.
  */
 export async function trainToFolder(request: RunRequest): Promise<RunSummary> {
+  const { settings, out, events } = request;
+  // Looks before it writes a lock into a folder that may be somebody else's.
+  const state = await findRun(out, settings, request);
+  if (state.kind === "done") return state.summary;
+  const lock = await holdFolder(out, lockFile, {
+    doing: training(out),
+    onWait: events?.onNotice,
+  });
+  try {
+    return await trainLocked(request);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function trainLocked(request: RunRequest): Promise<RunSummary> {
   const { device, dataset, settings, out, events } = request;
   const state = await findRun(out, settings, request);
   if (state.kind === "done") return state.summary;
@@ -132,6 +149,7 @@ export async function trainToFolder(request: RunRequest): Promise<RunSummary> {
                     settings,
                     dataset,
                     dataSha256: datasetSha256(dataset),
+                    initSha256: initBytes && sha256Of(initBytes),
                     poisoned,
                     identity,
                   },
@@ -178,10 +196,10 @@ async function beginFolder(
   files: Readonly<Record<string, string | Uint8Array>>,
 ): Promise<MetricsLog> {
   try {
-    await clearRunFolder(out);
+    await clearFolder(out, "run");
     await writeFolder(out, files);
     const { checkpoints, metrics } = pathsOf(out);
-    await mkdir(checkpoints);
+    await makeFolder(checkpoints);
     return MetricsLog.create(metrics);
   } catch (error) {
     const failure = storageError(out, error);
@@ -237,18 +255,4 @@ export async function writeEvaluation(
   logits: Float32Array,
 ): Promise<void> {
   await writeFolder(folder, evaluationFiles(dataset, metrics, logits));
-}
-
-const fingerprints = new WeakMap<Dataset, string>();
-
-/** SHA-256 in hex of a data set's images and true labels. A sweep asks for the same data set again and again. */
-function datasetSha256(dataset: Dataset): string {
-  let fingerprint = fingerprints.get(dataset);
-  if (fingerprint === undefined) {
-    const hash = createHash("sha256");
-    for (const part of hashedParts(dataset)) hash.update(part);
-    fingerprint = hash.digest("hex");
-    fingerprints.set(dataset, fingerprint);
-  }
-  return fingerprint;
 }

@@ -1,9 +1,10 @@
 /** A sweep folder on disk: sweep.json, the state of each run folder, failures. Node and Deno only. */
-import { readFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../errors.js";
 import { isObject, jsonText, type JsonObject, parseObject } from "./json.js";
-import { makeFolder, requireOwnFolder, writeFileAtomic } from "./node-files.js";
+import { makeFolder, readText, writeFileAtomic } from "./node-files.js";
+import { requireOwnFolder } from "./node-folder-kinds.js";
 import type { SweepJob } from "./sweep.js";
 
 export const jobStates = [
@@ -39,17 +40,6 @@ export interface Failure {
 }
 
 export const failureFile = "failure.json";
-
-/** The text of a file; null where there is none. */
-export async function readText(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR") return null;
-    throw error;
-  }
-}
 
 /** Reads sweep.json; null where there is none. @throws UserError where it is damaged */
 export async function readSweep(folder: string): Promise<SweepFile | null> {
@@ -133,7 +123,7 @@ export async function openSweep(
   jobs: readonly SweepJob[],
   version: string,
 ): Promise<SweepFile> {
-  await requireOwnFolder(folder, "sweep.json", "sweep folder");
+  await requireOwnFolder(folder, "sweep");
   const existing = await readSweep(folder);
   const known = existing?.jobs ?? [];
   const differences = settingsDifferences(known, jobs);

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import type { Dataset } from "../data/types.js";
 import type { Device } from "../engine/device.js";
 import { DeviceLostError } from "../engine/errors.js";
-import { StorageError } from "./node-files.js";
+import { LockedError } from "../node-lock.js";
+import { holdFolder, StorageError } from "./node-files.js";
 import { type RunEvents, trainToFolder } from "./node-run.js";
 import { readSummary } from "./node-run-folder.js";
 import type { RunSummary } from "./run-files.js";
@@ -20,7 +21,7 @@ import {
   writeFailure,
   writeSweep,
 } from "./node-sweep-folder.js";
-import { rebuildTables, type SweepTables } from "./node-tables.js";
+import { requireInputs, requireSameInputs } from "./node-sweep-inputs.js";
 import { type Shard, shardOf, type SweepJob } from "./sweep.js";
 import { DivergedError, InterruptedError } from "./trainer.js";
 import { briefMessage } from "./training-errors.js";
@@ -57,23 +58,58 @@ export interface SweepWatcher {
 }
 
 export interface SweepOutcome {
-  readonly tables: SweepTables;
   /** Jobs trained now, done before, and failed now. */
   readonly trained: number;
   readonly skipped: number;
   readonly failed: readonly { job: SweepJob; failure: Failure }[];
   /** Jobs of this part that are neither done nor failed: stopped, or beyond the limit. */
   readonly left: number;
-  /** What stopped the sweep: InterruptedError, DeviceLostError or StorageError; its job will go on another time. */
+  /** What stopped the sweep: InterruptedError, DeviceLostError, StorageError or LockedError; its job will go on another time. */
   readonly stoppedBy: Error | undefined;
 }
 
 /**
- * Runs the jobs and writes the tables.
+ * What a sweep folder has so far, plus the jobs that are new to it. Writes nothing.
  *
- * @throws UserError before anything is written where the folder is no sweep or one with other settings
+ * @throws UserError where the folder is no sweep or one with other settings or data, or a file that jobs name is missing
+ */
+export async function checkSweep({
+  out,
+  name,
+  jobs,
+  version,
+  dataset,
+}: Pick<
+  SweepRequest,
+  "out" | "name" | "jobs" | "version" | "dataset"
+>): Promise<SweepFile> {
+  const file = await openSweep(out, name, jobs, version);
+  await requireInputs(jobs, dataset);
+  await requireSameInputs(out, jobs, dataset);
+  return file;
+}
+
+/**
+ * Runs the jobs; the tables are not made. Parts of a sweep may share a folder, the same part twice may not.
+ *
+ * @throws UserError before anything is written where the folder is no sweep or one with other settings or data;
+ *   LockedError where another process runs this part
  */
 export async function runSweep(request: SweepRequest): Promise<SweepOutcome> {
+  const { out, shard } = request;
+  await checkSweep(request);
+  const part = shard ? `-${shard.k}-of-${shard.n}` : "";
+  const lock = await holdFolder(out, `tarnish${part}.lock`, {
+    doing: `${out}: ${shard ? `part ${shard.k} of ${shard.n} of this sweep` : "this sweep"} is being run`,
+  });
+  try {
+    return await runJobs(request);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function runJobs(request: SweepRequest): Promise<SweepOutcome> {
   const { name, jobs, out, version, watcher } = request;
   const state = new State(out, await openSweep(out, name, jobs, version));
   const part = request.shard ? shardOf(jobs, request.shard) : jobs;
@@ -113,7 +149,6 @@ export async function runSweep(request: SweepRequest): Promise<SweepOutcome> {
   }
   await state.save();
   return {
-    tables: await rebuildTables(out),
     trained,
     skipped,
     failed,
@@ -146,7 +181,8 @@ async function runJob(
     if (
       error instanceof InterruptedError ||
       error instanceof DeviceLostError ||
-      error instanceof StorageError
+      error instanceof StorageError ||
+      error instanceof LockedError
     )
       return error;
     const failure: Failure = {

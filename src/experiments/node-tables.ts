@@ -2,8 +2,8 @@
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { UserError } from "../errors.js";
-import { writeFolder } from "./node-files.js";
-import { readFailure, readSweep, readText } from "./node-sweep-folder.js";
+import { readText, writeFolder } from "./node-files.js";
+import { readFailure, readSweep } from "./node-sweep-folder.js";
 import { type FinishedRun, parseFinishedRun } from "./run-reading.js";
 import { jobFolder, parseRunName, type RunName } from "./sweep.js";
 import {
@@ -13,11 +13,16 @@ import {
 } from "./sweep-tables.js";
 import type { ResultRow } from "./tables.js";
 
+/** Who writes tables and a report holds this lock of their folder. */
+export const tablesLock = "tarnish-tables.lock";
+
 /** Everything that the tables of a sweep say. */
 export interface SweepTables extends StudyMeasures {
   readonly results: readonly ResultRow[];
   /** Run folders that could not be used, in words. */
   readonly problems: readonly string[];
+  /** Folders of runs that ended and are damaged: they have to be trained again. */
+  readonly damaged: readonly string[];
 }
 
 /**
@@ -34,9 +39,9 @@ export async function rebuildTables(sweepFolder: string): Promise<SweepTables> {
 
 /** The tables as `rebuildTables` writes them. Writes nothing. */
 export async function readTables(sweepFolder: string): Promise<SweepTables> {
-  const { results, finished, problems } = await readRuns(sweepFolder);
+  const { results, finished, problems, damaged } = await readRuns(sweepFolder);
   const runs = comparable([...finished.values()], problems);
-  return { results, ...measureStudy(runs), problems };
+  return { results, ...measureStudy(runs), problems, damaged };
 }
 
 /** Every run that sweep.json or runs/ knows, in order, and those that are done by their folder. */
@@ -44,6 +49,7 @@ async function readRuns(sweepFolder: string): Promise<{
   results: ResultRow[];
   finished: Map<string, FinishedRun>;
   problems: string[];
+  damaged: string[];
 }> {
   const sweep = await readSweep(sweepFolder);
   const found = await runFolders(sweepFolder);
@@ -52,6 +58,7 @@ async function readRuns(sweepFolder: string): Promise<{
       `${sweepFolder}: no sweep folder (neither sweep.json nor runs/); make one with: tarnish sweep`,
     );
   const problems: string[] = [];
+  const damaged: string[] = [];
   const planned = (sweep?.jobs ?? []).map((job) => ({
     name: basename(jobFolder(job)),
     state: job.state === "done" ? "pending" : job.state,
@@ -76,9 +83,15 @@ async function readRuns(sweepFolder: string): Promise<{
     }
     seen.add(key);
     const folder = join(sweepFolder, "runs", name);
-    const done = await readRun(folder, name, run, problems);
-    if (done) finished.set(name, done);
-    const status = done
+    const done = await readRun(folder, run);
+    if (typeof done === "string") {
+      damaged.push(folder);
+      problems.push(
+        `runs/${name}${done}; left out. Remove ${folder} and continue the sweep to train it again`,
+      );
+    } else if (done) finished.set(name, done);
+    const ended = typeof done === "string" ? null : done;
+    const status = ended
       ? "done"
       : ((await readFailure(folder))?.state ?? state);
     const { model, arm, level, seed } = run;
@@ -93,12 +106,12 @@ async function readRuns(sweepFolder: string): Promise<{
       arm,
       level,
       seed,
-      ...(done?.result ?? nothing),
+      ...(ended?.result ?? nothing),
       status,
       run: `runs/${name}`,
     });
   }
-  return { results, finished, problems };
+  return { results, finished, problems, damaged };
 }
 
 /** Names in runs/, sorted by what they are; null where there is no such folder. */
@@ -117,60 +130,54 @@ async function runFolders(sweepFolder: string): Promise<string[] | null> {
   }
 }
 
-/** A run that ended, or null; a damaged one is a problem. */
+/** A run that ended; null where it did not; what is wrong where it is damaged, to be read after its name. */
 async function readRun(
   folder: string,
-  name: string,
   run: RunName,
-  problems: string[],
-): Promise<FinishedRun | null> {
-  const texts = await Promise.all(
-    (
-      ["summary.json", "config.json", "per_class.csv", "poison.json"] as const
-    ).map(async (file) => [file, await readText(join(folder, file))] as const),
-  );
-  const missing = texts
-    .filter(([, text]) => text === null)
-    .map(([file]) => file);
-  if (missing.includes("summary.json")) return null;
-  if (missing.length > 0) {
-    problems.push(`runs/${name} has no ${missing.join(", ")}; left out`);
-    return null;
-  }
-  const logits = await readFile(join(folder, "test_logits.safetensors")).catch(
-    () => undefined,
-  );
+): Promise<FinishedRun | string | null> {
   try {
+    const names = ["summary.json", "config.json", "per_class.csv", "poison.json"] as const; // prettier-ignore
+    const texts: Partial<Record<(typeof names)[number], string>> = {};
+    const missing: string[] = [];
+    for (const file of names) {
+      const text = await readText(join(folder, file));
+      if (text === null) missing.push(file);
+      else texts[file] = text;
+    }
+    if (missing.includes("summary.json")) return null;
+    if (missing.length > 0) return ` has no ${missing.join(", ")}`;
+    const logits = await readFile(
+      join(folder, "test_logits.safetensors"),
+    ).catch(() => undefined);
     return parseFinishedRun(run, {
-      ...(Object.fromEntries(texts) as Record<
-        (typeof texts)[number][0],
-        string
-      >),
+      ...(texts as Record<(typeof names)[number], string>),
       "test_logits.safetensors": logits,
     });
   } catch (error) {
-    problems.push(`runs/${name}: ${(error as Error).message}; left out`);
-    return null;
+    return `: ${(error as Error).message}`;
   }
 }
 
-/** The runs that make one study: those on other classes or test images than the first are left out. */
+/** The runs that make one study: those on other data, classes or test images than the first are left out. */
 function comparable(
   runs: readonly FinishedRun[],
   problems: string[],
 ): FinishedRun[] {
   const classes = runs[0]?.classes.join("\n");
+  const data = runs.find((run) => run.dataSha256)?.dataSha256;
   const testLabels = runs.find((run) => run.testLabels)?.testLabels;
   return runs.filter((run) => {
     const same =
       run.classes.join("\n") === classes &&
       (run.testLabels?.every((label, i) => label === testLabels![i]) ?? true);
-    if (!same) {
+    const sameData = (run.dataSha256 ?? data) === data;
+    if (!same || !sameData) {
       const { model, arm, level, seed } = run.rates;
-      problems.push(
-        `${model} ${arm} ${level}, seed ${seed}: evaluated on other classes or images; left out`,
-      );
+      const why = same
+        ? "trained on other data than the first run (its config.json has another dataSha256)"
+        : "evaluated on other classes or images";
+      problems.push(`${model} ${arm} ${level}, seed ${seed}: ${why}; left out`);
     }
-    return same;
+    return same && sameData;
   });
 }

@@ -34,6 +34,8 @@ export interface RunFacts {
   readonly totalSteps: number;
   readonly parameters: number;
   readonly memory: object;
+  /** Of the file that --init names. */
+  readonly initSha256?: string | undefined;
 }
 
 /** What `dataSha256` is made of, in this order. */
@@ -73,13 +75,14 @@ export interface RunOrigin {
   readonly settings: TrainSettings;
   readonly dataset: Dataset;
   readonly dataSha256: string;
+  readonly initSha256?: string | undefined;
   readonly poisoned: PoisonResult;
   readonly identity: RunIdentity;
 }
 
 /** What a run's folder holds from the start: config.json, labels.npy and poison.json. */
 export async function firstFiles(
-  { settings, dataset, dataSha256, poisoned, identity }: RunOrigin,
+  { settings, dataset, dataSha256, initSha256, poisoned, identity }: RunOrigin,
   { session, course, images }: StartInfo,
 ): Promise<Files> {
   const facts: RunFacts = {
@@ -93,6 +96,7 @@ export async function firstFiles(
     totalSteps: course.totalSteps,
     parameters: session.store.parameterCount,
     memory: session.memory,
+    initSha256,
   };
   return {
     "config.json": jsonText({ ...settings, ...facts }),

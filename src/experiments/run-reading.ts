@@ -33,6 +33,8 @@ export interface FinishedRun {
     "top1Last" | "top1Best" | "top5Last" | "lossLast"
   >;
   readonly data: string;
+  /** Of the images and true labels; null in a config.json without it. */
+  readonly dataSha256: string | null;
   readonly noiseKind: string;
   /** Training images before reduction. */
   readonly trainImages: number;
@@ -56,6 +58,7 @@ export function parseFinishedRun(name: RunName, files: RunFiles): FinishedRun {
   const { model, arm, level, seed } = name;
   const { kept } = poison;
   const top1 = requireNumber(last, "top1", "summary.json");
+  const { dataSha256 } = config;
   return {
     rates: {
       model,
@@ -80,6 +83,7 @@ export function parseFinishedRun(name: RunName, files: RunFiles): FinishedRun {
       lossLast: requireNumber(last, "loss", "summary.json"),
     },
     data: requireText(config, "data", "config.json"),
+    dataSha256: typeof dataSha256 === "string" ? dataSha256 : null,
     noiseKind: requireText(config, "noiseKind", "config.json"),
     trainImages: Math.round(
       (Array.isArray(kept) ? kept.length : 0) /

@@ -1,8 +1,13 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { writeSweepFolder } from "../experiments/sweep-folder.js";
-import { complaint, tarnish, temporaryFolder } from "./command.js";
+import {
+  complaint,
+  startTarnish,
+  tarnish,
+  temporaryFolder,
+} from "./command.js";
 
 const folder = temporaryFolder();
 
@@ -24,6 +29,18 @@ describe("tarnish report", () => {
     expect(tarnish(["report", run, "--out", out]).code).toBe(0);
     expect(existsSync(join(out, "index.html"))).toBe(true);
     expect(existsSync(join(run, "report"))).toBe(false);
+  });
+
+  it("may be asked for by several at once, as by parts of a sweep that end together", async () => {
+    const dir = join(folder, "shared");
+    writeSweepFolder(dir, { levels: [0.2], perClass: 6, epochs: 2 });
+    const reports = Array.from({ length: 3 }, () => startTarnish(["report", dir], { cwd: folder })); // prettier-ignore
+    for (const { ended } of reports) {
+      const { code, stderr } = await ended;
+      expect(stderr).toBe("");
+      expect(code).toBe(0);
+    }
+    expect(readdirSync(dir).filter((name) => /lock|tmp/.test(name))).toEqual([]); // prettier-ignore
   });
 
   it("refuses a folder that is none", () => {

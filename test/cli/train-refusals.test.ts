@@ -173,12 +173,13 @@ describe("a folder with something in it", () => {
 
   it("keeps what it has when a request with --overwrite is refused", () => {
     mkdirSync(at("earlier"));
-    writeFileSync(at("earlier", "config.json"), "{}");
+    const config = '{"model":"lenet","data":"sample","seed":0}';
+    writeFileSync(at("earlier", "config.json"), config);
     const args = `${train} --overwrite --init other.safetensors --out earlier`;
     const result = tarnish(args.split(" "), { cwd: folder });
     expect(result.code).toBe(2);
     expect(complaint(result)).toContain("does not fit the model");
-    expect(readFileSync(at("earlier", "config.json"), "utf8")).toBe("{}");
+    expect(readFileSync(at("earlier", "config.json"), "utf8")).toBe(config);
   });
 });
 

@@ -1,5 +1,11 @@
 /** `tarnish train` and `tarnish eval` end to end: what a run leaves behind, and that nothing depends on chance. */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { readNpy } from "../../src/data/npy.js";
@@ -290,12 +296,14 @@ describe("--max-steps", () => {
 });
 
 describe("--overwrite", () => {
-  it("replaces a run as a whole", () => {
+  it("replaces a run as a whole, and nothing else", () => {
     expect(run(`${base} --max-steps 1 --out replaced`).code).toBe(0);
-    writeFileSync(at("replaced", "pr.csv.old"), "");
+    writeFileSync(at("replaced", "pr.csv.7.tmp"), "");
+    writeFileSync(at("replaced", "notes.txt"), "mine");
     expect(run(`${base} --max-steps 3 --overwrite --out replaced`).code).toBe(
       0,
     );
+    rmSync(at("replaced", "notes.txt"));
     expect(readdirSync(at("replaced"))).toEqual(readdirSync(at("a")));
     expect(summaryOf("replaced")["steps"]).toBe(3);
   });

@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,10 +15,17 @@ import { afterAll, describe, expect, it } from "vitest";
 import { UserError } from "../../src/errors.js";
 import {
   removeLeftovers,
-  requireOwnFolder,
+  requireFreshFolder,
+  requireWritable,
   StorageError,
   writeFileAtomic,
 } from "../../src/experiments/node-files.js";
+import {
+  clearFolder,
+  type KindName,
+  requireOwnFolder,
+} from "../../src/experiments/node-folder-kinds.js";
+import { isTemporary, temporaryPath } from "../../src/node-atomic.js";
 import { MetricsLog } from "../../src/experiments/node-metrics-log.js";
 import type { EvalRecord } from "../../src/experiments/training-events.js";
 
@@ -48,13 +56,82 @@ describe("what a killed process leaves", () => {
   it("is removed, and alone makes no folder somebody else's", async () => {
     mkdirSync(at("killed"));
     writeFileSync(at("killed", "config.json.77.tmp"), "{");
-    await requireOwnFolder(at("killed"), "config.json", "run folder");
+    await requireOwnFolder(at("killed"), "run");
     writeFileSync(at("killed", "notes.tmp"), "mine");
-    await expect(
-      requireOwnFolder(at("killed"), "config.json", "run folder"),
-    ).rejects.toThrow(UserError);
+    await expect(requireOwnFolder(at("killed"), "run")).rejects.toThrow(
+      UserError,
+    );
     await removeLeftovers(at("killed"));
     expect(readdirSync(at("killed"))).toEqual(["notes.tmp"]);
+  });
+});
+
+describe("temporary names", () => {
+  it("differ where the numbers of processes do not", async () => {
+    await Promise.all(
+      Array.from({ length: 20 }, (_, i) => writeFileAtomic(at("a"), `${i}`)),
+    );
+    expect(Number(readFileSync(at("a"), "utf8"))).toBeLessThan(20);
+    expect(temporaryPath("a")).not.toBe(temporaryPath("a"));
+    expect(isTemporary(temporaryPath("a"))).toBe(true);
+    expect(isTemporary("notes.2026.tmp.txt")).toBe(false);
+  });
+});
+
+describe("a folder to write into", () => {
+  it("is tried without a trace", async () => {
+    await requireWritable(at("new", "below"));
+    expect(existsSync(at("new"))).toBe(false);
+    mkdirSync(at("there"));
+    await requireWritable(at("there"));
+    expect(readdirSync(at("there"))).toEqual([]);
+    const long = "x".repeat(300);
+    await expect(requireWritable(at("new", long))).rejects.toThrow(
+      `${at("new", long)}: cannot be written: the name is too long (ENAMETOOLONG)`,
+    );
+    expect(existsSync(at("new"))).toBe(false);
+    writeFileSync(at("file"), "");
+    await expect(requireWritable(at("file", "x"))).rejects.toThrow(UserError);
+  });
+});
+
+const runConfig = '{"model":"lenet","data":"sample","seed":0}';
+
+describe("what a folder is", () => {
+  const make = (name: string, files: Record<string, string>) => {
+    mkdirSync(at(name));
+    for (const [file, text] of Object.entries(files))
+      writeFileSync(at(name, file), text);
+    return at(name);
+  };
+
+  it.each<[string, KindName, Record<string, string>, boolean]>([
+    ["a run's", "run", { "config.json": runConfig, "notes.txt": "" }, true],
+    ["a run's whose config.json is cut off", "run", { "config.json": '{"mo', "labels.npy": "" }, true], // prettier-ignore
+    ["such a file beside others", "run", { "config.json": '{"mo', "app.ts": "" }, false], // prettier-ignore
+    ["an application's", "run", { "config.json": "{}", "summary.json": "{}" }, false], // prettier-ignore
+    ["a sweep's", "sweep", { "sweep.json": '{"name":"a","jobs":[]}' }, true],
+    ["another sweep.json", "sweep", { "sweep.json": "[]" }, false],
+    ["a web site", "report", { "index.html": "<html>" }, false],
+    ["a killed process's", "run", { "config.json.7.tmp": "", "tarnish.lock": "" }, true], // prettier-ignore
+  ])("%s", async (name, kind, files, own) => {
+    const check = requireOwnFolder(make(name, files), kind);
+    if (own) await check;
+    else await expect(check).rejects.toThrow(/is not empty and no (run|sweep|report) folder/); // prettier-ignore
+  });
+
+  it("says what is removed from it", async () => {
+    const run = make("cleared", { "config.json": runConfig, "notes.txt": "mine", "pr.csv": "", "summary.json.7.tmp": "" }); // prettier-ignore
+    make("cleared/checkpoints", { "last.safetensors": "", "mine.pt": "" });
+    make("cleared/report", { "index.html": "<html>mine" });
+    await clearFolder(run, "run");
+    expect(readdirSync(run, { recursive: true }).sort()).toEqual(["checkpoints", join("checkpoints", "mine.pt"), "notes.txt", "report", join("report", "index.html")]); // prettier-ignore
+  });
+
+  it("keeps other results out of it", async () => {
+    const run = make("other", { "config.json": runConfig });
+    await expect(requireFreshFolder(run, true)).rejects.toThrow("is a run folder"); // prettier-ignore
+    await requireFreshFolder(make("plain", { "poison.json": "{}" }), true);
   });
 });
 
@@ -86,6 +163,13 @@ describe("metrics.jsonl", () => {
     second.append(record(3));
     second.close();
     expect(lines(path)).toEqual([1, 2, 3]);
+    const third = MetricsLog.create(path);
+    // Whoever else empties the file: no hole comes before the next line.
+    third.append(record(1));
+    truncateSync(path, 0);
+    third.append(record(2));
+    third.close();
+    expect(lines(path)).toEqual([2]);
     MetricsLog.resume(path, 0).close();
     expect(readFileSync(path, "utf8")).toBe("");
   });

@@ -1,10 +1,15 @@
 /** `tarnish demo`: what a newcomer runs first: a small study on the embedded sample, with a report at the end. */
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { loadDataset } from "../../data/node-load.js";
-import { requireOwnFolder } from "../../experiments/node-files.js";
-import { openSweep } from "../../experiments/node-sweep-folder.js";
+import { requireWritable } from "../../experiments/node-files.js";
+import {
+  clearFolder,
+  requireOwnFolder,
+} from "../../experiments/node-folder-kinds.js";
+import { lockFile } from "../../experiments/node-run-folder.js";
+import { checkSweep } from "../../experiments/node-sweep.js";
+import { refuseLocked } from "../../node-lock.js";
 import { planSweep } from "../../experiments/sweep.js";
 import { demoSweep } from "../../experiments/sweep-definition.js";
 import type { ResultRow } from "../../experiments/tables.js";
@@ -58,13 +63,16 @@ async function run(options: Options): Promise<void> {
   const definition = demoSweep(seed, epochs);
   const jobs = await planSweep(definition, dataset.train.count);
   if (options.overwrite) {
-    await requireOwnFolder(out, "sweep.json", "sweep folder");
-    await rm(out, { recursive: true, force: true });
+    await requireOwnFolder(out, "sweep");
+    await refuseLocked(join(out, lockFile), `${out}: this sweep is being run`);
+    await clearFolder(out, "sweep");
   }
-  await openSweep(out, definition.name, jobs, version());
+  const about = { name: definition.name, dataset, jobs, out, version: version() }; // prettier-ignore
+  await checkSweep(about);
+  await requireWritable(out);
   const device = await openAdapter(options, output);
-  const { outcome, report } = await watchedSweep(
-    { name: definition.name, device, dataset, jobs, out, version: version() },
+  const { outcome, tables, report } = await watchedSweep(
+    { ...about, device },
     output,
     (rows) => {
       printTable(rows, definition.levels, output);
@@ -73,7 +81,7 @@ async function run(options: Options): Promise<void> {
   output.result({
     out,
     report,
-    results: outcome.tables.results,
+    results: tables.results,
     failed: outcome.failed.map(({ job, failure }) => ({
       id: job.id,
       error: failure.error,

@@ -12,11 +12,13 @@ import {
 import { poisonForSettings } from "../../experiments/node-dataset.js";
 import {
   requireFreshFolder,
-  requireOwnFolder,
+  requireWritable,
 } from "../../experiments/node-files.js";
+import { requireOwnFolder } from "../../experiments/node-folder-kinds.js";
 import {
   issueSummary,
   readEarlierRun,
+  stagingFolder,
   words,
   writeIssues,
 } from "../../experiments/node-issues.js";
@@ -221,8 +223,10 @@ async function run(
   const out =
     givenOut ??
     join("issues", about.split(/[\\/]/).filter(Boolean).at(-1) ?? "data");
-  if (overwrite) await requireOwnFolder(out, "issues.csv", "issues folder");
+  if (overwrite) await requireOwnFolder(out, "issues");
   else await requireFreshFolder(out, false);
+  // The results are written beside it first; that this works is known before anything is trained.
+  await requireWritable(stagingFolder(out), out);
   const subject = await subjectOf(
     runFolder,
     words_,

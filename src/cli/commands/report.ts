@@ -1,6 +1,8 @@
 /** `tarnish report`: rebuilds the report of a sweep or a run from its files alone. */
 import { pathToFileURL } from "node:url";
 import type { Command } from "commander";
+import { requireWritable } from "../../experiments/node-files.js";
+import { studyKind } from "../../experiments/report/node-read.js";
 import { writeReport } from "../../experiments/report/node-write.js";
 import { commonOptions } from "../options.js";
 import { createOutput } from "../output.js";
@@ -26,7 +28,15 @@ export function register(program: Command): void {
 
 async function run(folder: string, options: Options): Promise<void> {
   const output = createOutput(options);
-  const { page, figures } = await writeReport(folder, options);
+  // Where the report is to go, and, of a sweep, the tables: refused now, not after a long look at the runs.
+  await studyKind(folder);
+  await requireWritable(options.out ?? folder);
+  const { page, figures, problems, tables } = await writeReport(
+    folder,
+    options,
+  );
+  for (const problem of problems) output.warn(problem);
+  if (tables && tables.damaged.length > 0) process.exitCode = 1;
   output.print(
     `${figures.length} files of figures and data. The report: ${pathToFileURL(page).href}`,
   );

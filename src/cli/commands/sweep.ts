@@ -4,7 +4,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Command } from "commander";
 import { UserError } from "../../errors.js";
-import { openSweep } from "../../experiments/node-sweep-folder.js";
+import { requireWritable } from "../../experiments/node-files.js";
+import { checkSweep } from "../../experiments/node-sweep.js";
 import { parseNoiseKind } from "../../experiments/poison.js";
 import { defaultData } from "../../experiments/settings.js";
 import {
@@ -20,6 +21,7 @@ import {
   parseSweepDefinition,
   type SweepDefinition,
 } from "../../experiments/sweep-definition.js";
+import { maxSeeds } from "../../experiments/sweep-schema.js";
 import type { Budget } from "../../experiments/tables.js";
 import { modelNames } from "../../models/registry.js";
 import { type AdapterOptions, openAdapter } from "../adapter.js";
@@ -165,7 +167,7 @@ export function register(program: Command): void {
 function parseSeeds(flag: string, text: string): number[] {
   return text.includes(",")
     ? parseList(flag, text, parseInteger)
-    : firstSeeds(parseInteger(flag, text, 1, 10_000));
+    : firstSeeds(parseInteger(flag, text, 1, maxSeeds));
 }
 
 function parseShard(flag: string, text: string): Shard {
@@ -230,8 +232,10 @@ async function run(
   const data = { ...defaultData, ...definition.settings };
   const dataset = await loadData(data, options, output);
   const jobs = await planSweep(definition, dataset.train.count);
-  // Refuses a folder that the sweep cannot go on in before the adapter is opened.
-  await openSweep(out, definition.name, jobs, version());
+  const about = { name: definition.name, dataset, jobs, out, version: version() }; // prettier-ignore
+  // Refuses what the sweep cannot go on with before the adapter is opened.
+  await checkSweep(about);
+  if (!dry) await requireWritable(out);
   const device = await openAdapter({ adapter, gpuApi }, output);
   output.print(
     `${definition.name}: ${jobs.length} runs${shard ? `, part ${shard.k} of ${shard.n}` : ""}; ${data.data}, ` +
@@ -242,25 +246,16 @@ async function run(
     await dryRun(part, out, dataset, device, output);
     return;
   }
-  const { outcome, report } = await watchedSweep(
-    {
-      name: definition.name,
-      device,
-      dataset,
-      jobs,
-      shard,
-      limit,
-      out,
-      version: version(),
-    },
+  const { outcome, tables, report } = await watchedSweep(
+    { ...about, device, shard, limit },
     output,
   );
   output.result({
     out,
     report,
-    results: outcome.tables.results,
-    exchange: outcome.tables.exchange,
-    claims: outcome.tables.claims,
+    results: tables.results,
+    exchange: tables.exchange,
+    claims: tables.claims,
     failed: outcome.failed.map(({ job, failure }) => ({
       id: job.id,
       ...failure,

@@ -100,3 +100,6 @@ export function rounded(value: number): string {
   const digits = Math.abs(100 * value) < 9.95 ? 1 : 0;
   return percent(value, digits).replace(".0\u00a0", "\u00a0");
 }
+
+/** In the head of every report: by it a report's page is known from any other. */
+export const reportMark = '<meta name="generator" content="tarnish">';

@@ -2,7 +2,8 @@
 import { basename, join, resolve } from "node:path";
 import { UserError } from "../../errors.js";
 import { parseObject } from "../json.js";
-import { readFailure, readSweep, readText } from "../node-sweep-folder.js";
+import { readText } from "../node-files.js";
+import { readFailure, readSweep } from "../node-sweep-folder.js";
 import { readTables, type SweepTables } from "../node-tables.js";
 import type { ResultRow } from "../tables.js";
 import {
@@ -64,12 +65,10 @@ async function readSweepStudy(
   };
 }
 
-async function readRunStudy(
-  folder: string,
-  configText: string,
-): Promise<StudyData> {
-  const config = parseObject(configText, join(folder, "config.json"));
+async function readRunStudy(folder: string): Promise<StudyData> {
   const texts = await readTexts(folder);
+  const path = join(folder, "config.json");
+  const config = parseObject(texts["config.json"] ?? "", path);
   const summaryText = texts["summary.json"];
   const summary = summaryText === undefined ? null : parseSummary(summaryText, join(folder, "summary.json")); // prettier-ignore
   const { version } = config;
@@ -84,26 +83,29 @@ async function readRunStudy(
 }
 
 /**
+ * What a report of a folder is about.
+ * @throws UserError where the folder is neither
+ */
+export async function studyKind(folder: string): Promise<"run" | "sweep"> {
+  const has = async (name: string) =>
+    (await readText(join(folder, name))) !== null;
+  if (await has("config.json")) return "run";
+  if ((await has("sweep.json")) || (await has("results.csv"))) return "sweep";
+  throw new UserError(
+    `${folder}: neither a sweep folder (no sweep.json, no results.csv) nor a run folder (no config.json); make one with: tarnish sweep, or tarnish train`,
+  );
+}
+
+/**
  * Reads a sweep folder or a run folder; a run that did not end has what it left behind.
- * @param tables the sweep's tables or what makes them: by default from the run folders, without writing them
+ * @param tables the sweep's tables: by default made from the run folders, without writing them
  * @throws UserError where the folder is neither, and naming the file where one is damaged
  */
 export async function readStudy(
   folder: string,
-  tables: SweepTables | ((folder: string) => Promise<SweepTables>) = readTables,
+  tables?: SweepTables,
 ): Promise<StudyData> {
-  const config = await readText(join(folder, "config.json"));
-  if (config !== null) return readRunStudy(folder, config);
-  const marks = [
-    await readText(join(folder, "sweep.json")),
-    await readText(join(folder, "results.csv")),
-  ];
-  if (marks.every((text) => text === null))
-    throw new UserError(
-      `${folder}: neither a sweep folder (no sweep.json, no results.csv) nor a run folder (no config.json); make one with: tarnish sweep, or tarnish train`,
-    );
-  return readSweepStudy(
-    folder,
-    typeof tables === "function" ? await tables(folder) : tables,
-  );
+  return (await studyKind(folder)) === "run"
+    ? readRunStudy(folder)
+    : readSweepStudy(folder, tables ?? (await readTables(folder)));
 }

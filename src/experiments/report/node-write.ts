@@ -1,16 +1,23 @@
 /** Writes a report: index.html, and every figure as .svg with its data as .csv. Node and Deno only. */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { entriesOf, requireOwnFolder } from "../node-folder-kinds.js";
 import {
+  holdFolder,
   makeFolder,
-  requireOwnFolder,
+  withLock,
   writeFileAtomic,
   writeFolder,
 } from "../node-files.js";
-import { readTables, rebuildTables, type SweepTables } from "../node-tables.js";
+import {
+  readTables,
+  rebuildTables,
+  type SweepTables,
+  tablesLock,
+} from "../node-tables.js";
 import { byModel } from "./aggregate.js";
 import { type Figure, standaloneSvg } from "./figure.js";
-import { readStudy } from "./node-read.js";
+import { readStudy, studyKind } from "./node-read.js";
 import { slug } from "./html.js";
 import { buildSections, renderPage, type Section } from "./page.js";
 import { resolveLight } from "./palette.js";
@@ -18,14 +25,16 @@ import { resolveLight } from "./palette.js";
 export interface ReportOptions {
   /** Folder of the report; by default `report` in the folder itself. */
   readonly out?: string | undefined;
-  /** The sweep's tables, where they have just been made. */
-  readonly tables?: SweepTables | undefined;
 }
 
 /** Paths of a written report. */
 export interface WrittenReport {
   page: string;
   figures: string[];
+  /** What is missing in it, in words. */
+  problems: readonly string[];
+  /** The sweep's tables; null where the report is about a run. */
+  tables: SweepTables | null;
 }
 
 /** The files of a figure by name. Drawings that change with the class have a file for each. */
@@ -75,29 +84,53 @@ function filesOf(sections: readonly Section[]): Record<string, string> {
 
 /**
  * The report of a sweep or run folder. An earlier report in the same place is replaced as a whole; where the folder
- * cannot be read, none is written. Without `out` the sweep's tables are made anew as well.
+ * cannot be read, none is written. Without `out` the sweep's tables are made anew as well. Of several processes that ask
+ * for it at once, such as the parts of a sweep that end together, each waits for the one before: the last has seen all.
  * @throws UserError as readStudy
  */
 export async function writeReport(
   folder: string,
-  { out, tables }: ReportOptions = {},
+  { out }: ReportOptions = {},
 ): Promise<WrittenReport> {
-  const study = await readStudy(
-    folder,
-    tables ?? (out ? readTables : rebuildTables),
-  );
+  const kind = await studyKind(folder);
+  if (out === undefined)
+    return withLock(join(folder, tablesLock), async () => {
+      const tables = kind === "sweep" ? await rebuildTables(folder) : null;
+      return writeInto(folder, join(folder, "report"), tables);
+    });
+  // What a sweep folder has under this name is its report, whole or not; any other place may be somebody's.
+  await requireOwnFolder(out, "report");
+  const doing = `${out}: is being written`;
+  const lock = await holdFolder(out, tablesLock, { doing, patient: true });
+  try {
+    const tables = kind === "sweep" ? await readTables(folder) : null;
+    return await writeInto(folder, out, tables);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function writeInto(
+  folder: string,
+  place: string,
+  tables: SweepTables | null,
+): Promise<WrittenReport> {
+  const study = await readStudy(folder, tables ?? undefined);
   const groups = byModel(study);
   const sections = buildSections(study, groups);
   const files = filesOf(sections);
-  const place = out ?? join(folder, "report");
   const figures = join(place, "figures");
-  // What a sweep folder has under this name is its report, whole or not.
-  if (out) await requireOwnFolder(place, "index.html", "report folder");
   await makeFolder(place);
   const page = join(place, "index.html");
   // First of all: by its page a report folder is known for what it is.
   await writeFileAtomic(page, renderPage(study, groups, sections));
-  await rm(figures, { recursive: true, force: true });
   await writeFolder(figures, files);
-  return { page, figures: Object.keys(files).map((name) => join(figures, name)) }; // prettier-ignore
+  for (const name of await entriesOf(figures))
+    if (!(name in files)) await rm(join(figures, name), { recursive: true, force: true }); // prettier-ignore
+  return {
+    page,
+    figures: Object.keys(files).map((name) => join(figures, name)),
+    problems: study.problems,
+    tables,
+  };
 }

@@ -20,7 +20,7 @@ import {
   findings,
   runSentences,
 } from "./findings.js";
-import { escapeHtml } from "./html.js";
+import { escapeHtml, reportMark } from "./html.js";
 import { impactFigure } from "./impact.js";
 import { learningFigure } from "./learning.js";
 import { lossFigure } from "./loss.js";
@@ -203,6 +203,7 @@ export function renderPage(
 <html lang="en">
 <head>
 <meta charset="utf-8">
+${reportMark}
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escapeHtml(name)}</title>
 <style>${styleSheet()}</style>
