@@ -14,7 +14,7 @@ import { UserError } from "../errors.js";
 import { StorageError } from "../experiments/node-files.js";
 import { DivergedError, InterruptedError } from "../experiments/trainer.js";
 import { briefMessage } from "../experiments/training-errors.js";
-import { exitCodeOf } from "./interrupt.js";
+import { exitCodeOf, sameCommand } from "./interrupt.js";
 
 export interface Failure {
   readonly exitCode: number;
@@ -38,6 +38,7 @@ const pathErrors = new Set([
   "EACCES",
   "EEXIST",
   "EISDIR",
+  "ENAMETOOLONG",
   "ENOENT",
   "ENOTDIR",
   "ENOTEMPTY",
@@ -55,9 +56,18 @@ const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
  */
 export function describeFailure(error: unknown, commandName?: string): Failure {
   if (error instanceof AdvisedError) {
-    const { exitCode, message } = describeFailure(error.cause);
-    return { exitCode, message: `${message}\n${error.advice}` };
+    const { cause, advice } = error;
+    const { exitCode, message } =
+      cause instanceof StorageError
+        ? { exitCode: 1, message: cause.message }
+        : describeFailure(cause);
+    return { exitCode, message: `${message}\n${advice}` };
   }
+  if (error instanceof StorageError)
+    return {
+      exitCode: 1,
+      message: `${error.message}\nOnce it can, go on with:\n  ${sameCommand()}`,
+    };
   if (error instanceof InterruptedError)
     return { exitCode: exitCodeOf(error.reason), message: error.message };
   if (error instanceof CommanderError) {
@@ -79,8 +89,7 @@ export function describeFailure(error: unknown, commandName?: string): Failure {
     error instanceof DeviceLostError ||
     error instanceof DivergedError ||
     error instanceof OutOfMemoryError ||
-    error instanceof ShapeError ||
-    error instanceof StorageError
+    error instanceof ShapeError
   )
     return { exitCode: 1, message: error.message };
   if (isSystemError(error))

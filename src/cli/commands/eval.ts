@@ -1,13 +1,16 @@
 /** `tarnish eval`: evaluates a run's weights, or any weights of a known model, on a data set. */
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import type { Command } from "commander";
 import type { Normalisation } from "../../data/normalisation.js";
 import { UserError } from "../../errors.js";
 import { evaluateWeights } from "../../experiments/evaluate-weights.js";
 import {
   readFileOrRefuse,
-  requireFreshFolder,
-  writeFolder,
+  requireFreshOut,
+  writeFileAtomic,
 } from "../../experiments/node-files.js";
+import { jsonText } from "../../experiments/json.js";
 import { writeEvaluation } from "../../experiments/node-run.js";
 import {
   checkpointPath,
@@ -146,7 +149,7 @@ async function run(options: Options): Promise<void> {
   const { model } = subject;
   findModel(model, subject);
   if (options.out !== undefined)
-    await requireFreshFolder(options.out, options.overwrite ?? false);
+    await requireFreshOut(options.out, options.overwrite ?? false);
   const bytes = await readFileOrRefuse(subject.weights);
   const loaded = await loadData(subject.data, options, output);
   const dataset = {
@@ -175,10 +178,11 @@ async function run(options: Options): Promise<void> {
     ece,
   };
   if (options.out !== undefined) {
-    await writeFolder(options.out, {
-      "summary.json": `${JSON.stringify(summary, undefined, 2)}\n`,
-    });
+    const path = join(options.out, "summary.json");
+    // An earlier one goes first and the new one comes last: it never stands beside another evaluation's tables.
+    await rm(path, { force: true });
     await writeEvaluation(options.out, dataset, metrics, logits);
+    await writeFileAtomic(path, jsonText(summary));
   }
   output.print(
     `${model} on ${count} ${options.split} images: top-1 ${formatPercent(top1)}` +

@@ -1,10 +1,15 @@
 /** `tarnish export`: a run's weights for PyTorch. */
 import { stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { Command } from "commander";
 import { UserError } from "../../errors.js";
 import { exportWeights } from "../../experiments/export-weights.js";
-import { writeFileAtomic } from "../../experiments/node-files.js";
-import { readFileOrRefuse } from "../../experiments/node-files.js";
+import {
+  makeFolder,
+  readFileOrRefuse,
+  requireWritable,
+  writeFileAtomic,
+} from "../../experiments/node-files.js";
 import {
   type CheckpointName,
   checkpointNames,
@@ -57,12 +62,14 @@ async function run(options: Options): Promise<void> {
   const output = createOutput(options);
   const config = await readRunConfig(folder);
   await requireFreshFile(out, overwrite);
+  await requireWritable(dirname(out), out);
   const { model, classes } = config;
   const { specs, parameters } = describeModel(
     buildModel(model, classes.length, config),
   );
   const path = checkpointPath(folder, checkpoint);
   const file = exportWeights(await readFileOrRefuse(path), path, specs);
+  await makeFolder(dirname(out));
   await writeFileAtomic(out, file);
   output.print(
     `${model}, ${formatCount(parameters)} parameters: ${out}, ${formatBytes(file.length)}`,

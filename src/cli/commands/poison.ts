@@ -1,4 +1,5 @@
 /** `tarnish poison`: the poisoned labels alone, for use elsewhere. */
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { writeNpy } from "../../data/npy.js";
@@ -11,10 +12,7 @@ import {
   type PoisonRecord,
   type PoisonResult,
 } from "../../experiments/poison.js";
-import {
-  requireFreshFolder,
-  writeFolder,
-} from "../../experiments/node-files.js";
+import { requireFreshOut, writeFolder } from "../../experiments/node-files.js";
 import { type DataSettings, defaultData } from "../../experiments/settings.js";
 import { loadData } from "../data.js";
 import { formatCount, formatPercent } from "../format.js";
@@ -97,7 +95,7 @@ async function run(options: Options): Promise<void> {
     ...data
   } = options;
   const kind = parseNoiseKind(noiseKind);
-  await requireFreshFolder(out, overwrite ?? false);
+  await requireFreshOut(out, overwrite ?? false);
   const dataset = await loadData(
     { ...defaultData, ...data },
     { mirror, json },
@@ -111,6 +109,8 @@ async function run(options: Options): Promise<void> {
     seed,
   });
   const record = await poisonRecord(result);
+  // An earlier one goes first: it never stands beside other labels.
+  await rm(join(out, "poison.json"), { force: true });
   await writeFolder(out, {
     "labels.npy": writeNpy(result.given),
     "labels.csv": labelsCsv(labels, result),
