@@ -2,6 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { unzipSync } from "fflate";
 import {
@@ -142,6 +143,27 @@ export async function longestTask(
     .map(({ tdur = 0 }) => tdur / 1000);
   if (times.length < 100) throw new Error("the trace has no tasks of the page");
   return Math.max(...times);
+}
+
+const axeSource = readFileSync(
+  createRequire(import.meta.url).resolve("axe-core/axe.min.js"),
+  "utf8",
+);
+
+/** What axe finds to be wrong. */
+export async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(axeSource);
+  return page.evaluate(async () => {
+    const { axe } = window as unknown as {
+      axe: {
+        run(): Promise<{
+          violations: { id: string; nodes: { html: string }[] }[];
+        }>;
+      };
+    };
+    const { violations: found } = await axe.run();
+    return found.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ""}`);
+  });
 }
 
 /** Waits until the page is in one of these states. */

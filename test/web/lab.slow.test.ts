@@ -8,10 +8,9 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { chromium, type Page } from "playwright-core";
+import { chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { packageRoot } from "../../src/data/node-root.js";
 import { parseResults } from "../../src/experiments/tables.js";
@@ -26,14 +25,10 @@ import {
   Lab,
   longestTask,
   state,
+  violations,
 } from "./lab-page.js";
 
 const folder = mkdtempSync(join(tmpdir(), "tarnish-lab-"));
-const axeSource = readFileSync(
-  createRequire(import.meta.url).resolve("axe-core/axe.min.js"),
-  "utf8",
-);
-
 let lab: Lab;
 beforeAll(async () => {
   lab = await Lab.open();
@@ -42,22 +37,6 @@ afterAll(async () => {
   await lab.close();
   rmSync(folder, { recursive: true, force: true });
 });
-
-/** What axe finds to be wrong. */
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(axeSource);
-  return page.evaluate(async () => {
-    const { axe } = window as unknown as {
-      axe: {
-        run(): Promise<{
-          violations: { id: string; nodes: { html: string }[] }[];
-        }>;
-      };
-    };
-    const { violations: found } = await axe.run();
-    return found.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ""}`);
-  });
-}
 
 /** Ten steps a run. */
 const smallStudy =

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import type { Page } from "playwright-core";
 import sirv from "sirv";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { builtPage, Lab, outsideHost, state } from "./lab-page.js";
+import { builtPage, Lab, outsideHost, state, violations } from "./lab-page.js";
 
 let lab: Lab;
 beforeAll(async () => {
@@ -45,6 +45,7 @@ describe("a study that is there", () => {
     await seed.fill("-5");
     expect(await page.textContent("#wrong")).toMatch(/^Seed: /);
     expect(await page.isDisabled("#start")).toBe(true);
+    expect(await violations(page)).toEqual([]);
     await seed.fill("0");
 
     await page.click("#start");
@@ -53,6 +54,7 @@ describe("a study that is there", () => {
     expect(await page.textContent("#kept")).toMatch(
       /A finished study is kept here: the sample, 200 training images; lenet; wrong labels at 0, 40.%; 2 epochs, seed 0\./,
     );
+    expect(await violations(page)).toEqual([]);
     await page.click("#resume");
     await state(page, "done");
     expect(await runsShown(page)).toBe(2);
