@@ -89,6 +89,19 @@ export async function acquireLock(
   }
 }
 
+/** Runs `work` with a lock, after whoever has it now. @throws StorageError where its file cannot be written */
+export async function withLock<T>(
+  path: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  const lock = await acquireLock(path, { doing: `${path}: is held`, patient: true }); // prettier-ignore
+  try {
+    return await work();
+  } finally {
+    await lock.release();
+  }
+}
+
 /** Refuses where another process that surely runs has the lock. Writes nothing and does not wait. @throws LockedError */
 export async function refuseLocked(path: string, doing: string): Promise<void> {
   const holder = (await look(path))?.holder;

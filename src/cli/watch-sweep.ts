@@ -9,7 +9,8 @@ import {
   type SweepRequest,
   type SweepWatcher,
 } from "../experiments/node-sweep.js";
-import { StorageError, withLock } from "../experiments/node-files.js";
+import { StorageError } from "../experiments/node-files.js";
+import { withLock } from "../node-lock.js";
 import {
   rebuildTables,
   type SweepTables,

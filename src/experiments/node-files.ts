@@ -124,19 +124,6 @@ export async function holdFolder(
   }
 }
 
-/** Does work while it holds a lock, for which it waits. */
-export async function withLock<T>(
-  path: string,
-  work: () => Promise<T>,
-): Promise<T> {
-  const lock = await acquireLock(path, { doing: `${path}: is held`, patient: true }); // prettier-ignore
-  try {
-    return await work();
-  } finally {
-    await lock.release();
-  }
-}
-
 /** Writes files by name into a folder, which is made where it is missing; in order, each atomically. */
 export async function writeFolder(
   folder: string,

@@ -5,10 +5,10 @@ import { entriesOf, requireOwnFolder } from "../node-folder-kinds.js";
 import {
   holdFolder,
   makeFolder,
-  withLock,
   writeFileAtomic,
   writeFolder,
 } from "../node-files.js";
+import { withLock } from "../../node-lock.js";
 import {
   readTables,
   rebuildTables,
