@@ -17,7 +17,6 @@ import * as report from "./commands/report.js";
 import * as serve from "./commands/serve.js";
 import * as sweep from "./commands/sweep.js";
 import * as train from "./commands/train.js";
-import { UserError } from "../errors.js";
 import { debugDetails, describeFailure } from "./errors.js";
 import { refuseEmptyValues } from "./options.js";
 import { exitCodeWith, flushOutput, outliveStreams } from "./output.js";
@@ -75,23 +74,7 @@ function createProgram(): Command {
       refuseEmptyValues(command);
     });
   for (const { register } of commands) register(program);
-  program.hook("preAction", (_, command) => {
-    refuseEmptyPaths(command);
-  });
   return program;
-}
-
-/** An unset variable of a shell script makes a path of nothing, which would be taken for something else. */
-function refuseEmptyPaths(command: Command): void {
-  const values: Record<string, unknown> = command.opts();
-  for (const option of command.options)
-    if (
-      /<(dir|file|name\|path)>/.test(option.flags) &&
-      values[option.attributeName()] === ""
-    )
-      throw new UserError(
-        `${option.long ?? option.flags}: is empty; give a path, or leave it out`,
-      );
 }
 
 async function main(): Promise<number> {

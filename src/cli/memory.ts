@@ -1,14 +1,8 @@
-/** What a run takes on the device, in words, and the limit that a user sets to it. */
-import type { DeviceOptions } from "../engine/device.js";
+/** What a run takes on the device, in words. */
 import type { TrainingMemory } from "../engine/plan-training.js";
 import type { TrainSettings } from "../experiments/settings.js";
 import { formatBytes } from "./format.js";
 import type { Output } from "./output.js";
-
-/** `--memory-limit` in GiB as the device takes it. */
-export function memoryLimitOf(gibibytes: number | undefined): DeviceOptions {
-  return gibibytes === undefined ? {} : { memoryLimit: gibibytes * 2 ** 30 };
-}
 
 export function printMemory(
   { total, activations, parameters, data, naive }: TrainingMemory,

@@ -53,7 +53,7 @@ export async function requireFreshOut(
 }
 
 /** A failure to write where a command was told to: the request is what is wrong. */
-function asRequest(error: unknown): unknown {
+export function asRequest(error: unknown): unknown {
   return error instanceof StorageError ? new UserError(error.message) : error;
 }
 

@@ -25,6 +25,7 @@ import { requireInputs, requireSameInputs } from "./node-sweep-inputs.js";
 import { type Shard, shardOf, type SweepJob } from "./sweep.js";
 import { DivergedError, InterruptedError } from "./trainer.js";
 import { briefMessage } from "./training-errors.js";
+import type { CheckpointInterval } from "./training-events.js";
 
 export interface SweepRequest {
   readonly name: string;
@@ -39,6 +40,8 @@ export interface SweepRequest {
   /** The sweep folder; an existing one is continued. */
   readonly out: string;
   readonly version: string;
+  /** How often a run writes a checkpoint (default: every epoch, and every ten minutes). */
+  readonly checkpoint?: CheckpointInterval;
   /** Stops the job in flight with a checkpoint, and the sweep after it. */
   readonly signal?: AbortSignal | undefined;
   readonly watcher?: SweepWatcher | undefined;
@@ -159,7 +162,7 @@ async function runJobs(request: SweepRequest): Promise<SweepOutcome> {
 
 /** Trains a job; an error where it is not the job that went wrong. */
 async function runJob(
-  { device, dataset, out, version, signal, watcher }: SweepRequest,
+  { device, dataset, out, version, checkpoint, signal, watcher }: SweepRequest,
   job: SweepJob,
 ): Promise<JobOutcome | Error> {
   const folder = join(out, job.folder);
@@ -172,6 +175,7 @@ async function runJob(
       out: folder,
       resume: true,
       version,
+      ...(checkpoint && { checkpoint }),
       ...(signal && { signal }),
       ...(watcher && { events: watcher.start(job) }),
     });

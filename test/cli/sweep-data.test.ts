@@ -172,7 +172,7 @@ describe("a place that cannot be written", () => {
     expect(existsSync(at(file))).toBe(true);
     for (const args of ["poison --out ", "sweep sw.json --init "]) {
       const result = run(args);
-      expect(complaint(result)).toMatch(/^tarnish: --(out|init): is empty; give a path/); // prettier-ignore
+      expect(complaint(result)).toMatch(/^tarnish: --(out|init): expected a value, got ""/); // prettier-ignore
       expect(result.code).toBe(2);
     }
     rmSync(at("new"), { recursive: true });

@@ -75,7 +75,8 @@ describe("download", () => {
   });
 
   it("is made once where several ask for the same file at once", async () => {
-    const one = fetchFrom({ breaks: 1 });
+    // The others come while it pauses after the break.
+    const one = fetchFrom({ breaks: 1 }, { pauseMs: 500 });
     await expect.poll(() => mirror?.requests.length).toBe(1);
     const { url } = mirror!;
     const others = [1, 2].map(() =>

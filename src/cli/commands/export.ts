@@ -5,6 +5,7 @@ import type { Command } from "commander";
 import { UserError } from "../../errors.js";
 import { exportWeights } from "../../experiments/export-weights.js";
 import {
+  asRequest,
   makeFolder,
   readFileOrRefuse,
   requireWritable,
@@ -70,7 +71,9 @@ async function run(options: Options): Promise<void> {
   const path = checkpointPath(folder, checkpoint);
   const file = exportWeights(await readFileOrRefuse(path), path, specs);
   await makeFolder(dirname(out));
-  await writeFileAtomic(out, file);
+  await writeFileAtomic(out, file).catch((error: unknown) => {
+    throw asRequest(error);
+  });
   output.print(
     `${model}, ${formatCount(parameters)} parameters: ${out}, ${formatBytes(file.length)}`,
   );

@@ -24,7 +24,7 @@ import {
 import { maxSeeds } from "../../experiments/sweep-schema.js";
 import type { Budget } from "../../experiments/tables.js";
 import { modelNames } from "../../models/registry.js";
-import { type AdapterOptions, openAdapter } from "../adapter.js";
+import { openAdapter } from "../adapter.js";
 import { loadData } from "../data.js";
 import { dryRun } from "../dry-run.js";
 import { formatCount } from "../format.js";
@@ -42,9 +42,15 @@ import {
 import { createOutput } from "../output.js";
 import { version } from "../version.js";
 import { watchedSweep } from "../watch-sweep.js";
+import {
+  addWorkOptions,
+  checkpointOf,
+  deviceOptionsOf,
+  type WorkOptions,
+} from "../work-options.js";
 import { addTrainingOptions } from "./train.js";
 
-interface Options {
+interface Options extends WorkOptions {
   models?: string[];
   levels?: number[];
   arms?: ("noise" | "reduction")[];
@@ -55,8 +61,6 @@ interface Options {
   jobs?: number;
   dryRun?: boolean;
   out?: string;
-  adapter: string;
-  gpuApi: AdapterOptions["gpuApi"];
   json?: boolean;
 }
 
@@ -157,11 +161,9 @@ export function register(program: Command): void {
       "--out <dir>",
       "the sweep folder (default: sweeps/<name>); an existing one is continued",
     )
-    .addOption(commonOptions.adapter())
-    .addOption(commonOptions.gpuApi())
     .addOption(commonOptions.json());
   for (const option of runOptions()) command.addOption(option);
-  command.addHelpText("after", help).action(run);
+  addWorkOptions(command).addHelpText("after", help).action(run);
 }
 
 function parseSeeds(flag: string, text: string): number[] {
@@ -209,14 +211,7 @@ async function run(
   command: Command,
 ): Promise<void> {
   const output = createOutput(options);
-  const {
-    adapter,
-    gpuApi,
-    shard,
-    jobs: limit,
-    dryRun: dry = false,
-    ...given
-  } = options;
+  const { shard, jobs: limit, dryRun: dry = false, ...given } = options;
   const { models, levels, arms, seeds, budget, bothBudgets } = given;
   const definition = overrideSweep(await findDefinition(name), {
     models,
@@ -236,7 +231,7 @@ async function run(
   // Refuses what the sweep cannot go on with before the adapter is opened.
   await checkSweep(about);
   if (!dry) await requireWritable(out);
-  const device = await openAdapter({ adapter, gpuApi }, output);
+  const device = await openAdapter(options, output, deviceOptionsOf(options));
   output.print(
     `${definition.name}: ${jobs.length} runs${shard ? `, part ${shard.k} of ${shard.n}` : ""}; ${data.data}, ` +
       `${formatCount(dataset.train.count)} training and ${formatCount(dataset.test.count)} test images`,
@@ -247,7 +242,7 @@ async function run(
     return;
   }
   const { outcome, tables, report } = await watchedSweep(
-    { ...about, device, shard, limit },
+    { ...about, device, shard, limit, checkpoint: checkpointOf(options) },
     output,
   );
   output.result({

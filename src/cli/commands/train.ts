@@ -13,7 +13,7 @@ import {
 } from "../../experiments/settings.js";
 import { defaultStem } from "../../models/options.js";
 import { modelNames } from "../../models/registry.js";
-import { type AdapterOptions, openAdapter } from "../adapter.js";
+import { openAdapter } from "../adapter.js";
 import { loadData } from "../data.js";
 import {
   choiceOption,
@@ -23,27 +23,26 @@ import {
   positiveOption,
   shareOption,
 } from "../options.js";
-import { memoryLimitOf } from "../memory.js";
 import { createOutput } from "../output.js";
 import { printProfile } from "../profile.js";
 import { version } from "../version.js";
 import { printSummary, watchedRun } from "../watch-run.js";
+import {
+  addWorkOptions,
+  checkpointOf,
+  deviceOptionsOf,
+  withoutWorkOptions,
+  type WorkOptions,
+} from "../work-options.js";
 
 type Options = Partial<Omit<TrainSettings, "noiseKind">> & {
   noiseKind: string;
-  checkpointEvery?: number;
-  checkpointSeconds?: number;
-  adapter: string;
-  gpuApi: AdapterOptions["gpuApi"];
-  mirror?: string;
-  memoryLimit?: number;
   out?: string;
   resume?: boolean;
   overwrite?: boolean;
   profile?: boolean;
-  tune: boolean;
   json?: boolean;
-};
+} & WorkOptions;
 
 const examples = `
 Examples:
@@ -192,40 +191,21 @@ export function addTrainingOptions(command: Command): Command {
 }
 
 export function register(program: Command): void {
-  addTrainingOptions(
-    program
-      .command("train")
-      .summary("train one network into a run folder")
-      .description(
-        "Trains a network on clean, poisoned or reduced data and evaluates it on untouched labels.",
-      ),
-  )
+  const command = program
+    .command("train")
+    .summary("train one network into a run folder")
+    .description(
+      "Trains a network on clean, poisoned or reduced data and evaluates it on untouched labels.",
+    );
+  addWorkOptions(addTrainingOptions(command))
     .addOption(commonOptions.labels())
-    .addOption(commonOptions.mirror())
     .option("--out <dir>", "the run folder (default: runs/<what it is>)")
-    .addOption(
-      integerOption(
-        "--checkpoint-every <epochs>",
-        "write a checkpoint every so many epochs (default: 1)",
-        { min: 1 },
-      ),
-    )
-    .addOption(
-      positiveOption(
-        "--checkpoint-seconds <s>",
-        "write one too when the last is so old (default: 600)",
-      ),
-    )
     .option(
       "--resume",
       "go on with the run in the folder, or start where there is none",
     )
     .addOption(commonOptions.overwrite())
     .option("--profile", "at the end, show where a step goes, kernel by kernel")
-    .addOption(commonOptions.adapter())
-    .addOption(commonOptions.gpuApi())
-    .addOption(commonOptions.memoryLimit())
-    .addOption(commonOptions.tune())
     .addOption(commonOptions.json())
     .addHelpText("after", examples)
     .action(run);
@@ -253,21 +233,14 @@ function defaultFolder({
 
 async function run(options: Options): Promise<void> {
   const {
-    adapter,
-    gpuApi,
-    mirror,
-    memoryLimit,
     out: given,
-    checkpointEvery: epochs,
-    checkpointSeconds: seconds,
     resume = false,
     overwrite = false,
     profile: profiled = false,
     json = false,
-    tune,
     noiseKind,
     ...rest
-  } = options;
+  } = withoutWorkOptions(options);
   const output = createOutput({ json });
   const settings = resolveSettings({
     ...rest,
@@ -280,12 +253,9 @@ async function run(options: Options): Promise<void> {
     printSummary(state.summary, out, output);
     return;
   }
-  const dataset = await loadData(settings, { mirror, json }, output);
+  const dataset = await loadData(settings, options, output);
   checkBatch(rest.batch, dataset.train.count);
-  const device = await openAdapter({ adapter, gpuApi }, output, {
-    tune,
-    ...memoryLimitOf(memoryLimit),
-  });
+  const device = await openAdapter(options, output, deviceOptionsOf(options));
   if (profiled) device.profiler = new Profiler(device);
   const summary = await watchedRun(
     {
@@ -295,10 +265,7 @@ async function run(options: Options): Promise<void> {
       out,
       resume,
       overwrite,
-      checkpoint: {
-        ...(epochs !== undefined && { epochs }),
-        ...(seconds !== undefined && { seconds }),
-      },
+      checkpoint: checkpointOf(options),
       version: version(),
     },
     output,
