@@ -38,10 +38,11 @@ export function parseLabels(
 }
 
 function readLabels(bytes: Uint8Array, name: string): number[] {
-  if (name.endsWith(".npy")) return Array.from(readNpy(bytes, name));
+  const kind = /\.[^.]*$/.exec(name)?.[0].toLowerCase();
+  if (kind === ".npy") return Array.from(readNpy(bytes, name));
   const text = new TextDecoder().decode(bytes);
-  if (name.endsWith(".csv")) return csvLabels(text, name);
-  if (!name.endsWith(".json"))
+  if (kind === ".csv") return csvLabels(text, name);
+  if (kind !== ".json")
     throw new UserError(`${name}: labels are read from .npy, .csv or .json`);
   const values = parseJson(text, name);
   if (
@@ -55,6 +56,11 @@ function readLabels(bytes: Uint8Array, name: string): number[] {
 function csvLabels(text: string, name: string): number[] {
   const rows = parseCsv(text, name);
   const header = rows[0] ?? [];
+  for (const column of ["label", "index"])
+    if (header.indexOf(column) !== header.lastIndexOf(column))
+      throw new UserError(
+        `${name}: two columns are called ${column}; rename all but the one that is meant`,
+      );
   const labelColumn = header.indexOf("label");
   if (labelColumn < 0) {
     if (header.length !== 1)

@@ -276,6 +276,7 @@ describe("labels from a file", () => {
   it.each<[string, string]>([
     ["l.json", "[4, 0, 1]"],
     ["l.csv", "4\n0\n1\n"],
+    ["L.CSV", "4\n0\n1\n"],
     ["l.csv", "label\r\n4\r\n0\r\n1"],
     ["l.csv", "index,label,true\n0,4,4\n1,0,2\n2,1,1\n"],
     ["l.csv", "label,index\n1,2\n4,0\n0,1\n"],
@@ -308,6 +309,7 @@ describe("labels from a file", () => {
     ["l.json", "[1, 2", /no JSON/],
     ["l.csv", "1\ncat\n2\n", /line 2 has no whole number as its label: "cat"/],
     ["l.csv", "a,b\n1,2\n", /has 2 columns and none is called label/],
+    ["l.csv", "label,label\n1,2\n", /two columns are called label/],
     [
       "l.csv",
       "index,label\n0,1\n0,2\n1,1\n",
