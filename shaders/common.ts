@@ -55,16 +55,12 @@ export function repeat(
  * ReLU of a vec4. Not `max`, which may turn NaN into 0: a network whose weights are gone would go on with a plausible loss.
  */
 export function rectified(value: string): string {
-  return zeroWhere(value, value);
+  return masked(value, value);
 }
 
 /** A gradient behind ReLU: zero where ReLU's output is. */
 export function masked(gradient: string, output: string): string {
-  return zeroWhere(gradient, output);
-}
-
-function zeroWhere(value: string, notPositive: string): string {
-  return `select(${value}, vec4<f32>(), ${notPositive} <= vec4<f32>())`;
+  return `select(${gradient}, vec4<f32>(), ${output} <= vec4<f32>())`;
 }
 
 /** Declares one binding of group 0. */

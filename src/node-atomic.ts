@@ -1,6 +1,6 @@
 /** Writes a file so that nobody ever sees half of it, and makes folders. Node and Deno only. */
 import { randomBytes } from "node:crypto";
-import { mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, rename, rm, rmdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { pid, platform } from "node:process";
 
@@ -121,6 +121,15 @@ async function makeFolders(folder: string, made: string[]): Promise<void> {
     if (code !== "ENOENT" || parent === folder) throw error;
     await makeFolders(parent, made);
     await make();
+  }
+}
+
+/** Removes folders that were made, the last first, as long as there is nothing in them. */
+export async function removeEmpty(folders: readonly string[]): Promise<void> {
+  try {
+    for (const folder of [...folders].reverse()) await rmdir(folder);
+  } catch {
+    // Something is in it by now.
   }
 }
 

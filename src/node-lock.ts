@@ -13,11 +13,17 @@ import {
 } from "node:fs";
 import { link, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { hostname } from "node:os";
+import { join } from "node:path";
 import { kill, pid, platform } from "node:process";
 import { clearInterval, setInterval } from "node:timers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "./errors.js";
-import { storageError, temporaryPath } from "./node-atomic.js";
+import {
+  makeFolder,
+  removeEmpty,
+  storageError,
+  temporaryPath,
+} from "./node-atomic.js";
 
 /** Another process has the lock. */
 export class LockedError extends UserError {
@@ -86,6 +92,33 @@ export async function acquireLock(
       if (!options.patient) throw refusal(path, holder, options.doing);
       await sleep(100);
     }
+  }
+}
+
+/**
+ * Makes a folder, where it is missing, and takes a lock in it. Releasing it removes the folder again where nothing was
+ * written into it.
+ *
+ * @throws StorageError where it cannot be written; LockedError where another process has the lock
+ */
+export async function lockFolder(
+  folder: string,
+  lockFile: string,
+  options: LockOptions,
+): Promise<Lock> {
+  const made: string[] = [];
+  try {
+    await makeFolder(folder, made);
+    const lock = await acquireLock(join(folder, lockFile), options);
+    return {
+      release: async () => {
+        await lock.release();
+        await removeEmpty(made);
+      },
+    };
+  } catch (error) {
+    await removeEmpty(made);
+    throw error;
   }
 }
 

@@ -3,12 +3,11 @@
  * and renames, so that the file is there whole or not at all. Node and Deno only.
  */
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync } from "node:fs";
-import { open, rename, rm, rmdir, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { createReadStream } from "node:fs";
+import { open, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { makeFolder } from "../node-atomic.js";
-import { withLock } from "../node-lock.js";
+import { lockFolder } from "../node-lock.js";
 
 export interface Download {
   readonly url: string;
@@ -39,17 +38,15 @@ class Interruption extends Error {}
  */
 export async function download(request: Download): Promise<void> {
   const { path, md5 } = request;
-  const folder = dirname(path);
-  const made = !existsSync(folder);
-  await makeFolder(folder);
+  const lock = await lockFolder(dirname(path), `${basename(path)}.lock`, {
+    doing: `${path}: is being downloaded`,
+    patient: true,
+  });
   try {
-    await withLock(`${path}.lock`, async () => {
-      const there = (await sizeOf(path)) > 0;
-      if (!there || (await md5Of(path)) !== md5) await downloadAlone(request);
-    });
+    const there = (await sizeOf(path)) > 0;
+    if (!there || (await md5Of(path)) !== md5) await downloadAlone(request);
   } finally {
-    // A folder that was made for nothing goes again.
-    if (made) await rmdir(folder).catch(() => undefined);
+    await lock.release();
   }
 }
 

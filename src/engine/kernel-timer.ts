@@ -91,22 +91,30 @@ export class KernelTimer {
         GPUBufferUsage.COPY_SRC |
         GPUBufferUsage.COPY_DST,
     );
-    this.#pattern ??= device.upload("random numbers", randomNumbers());
+    const pattern = this.#randomNumbers();
     const encoder = device.gpu.createCommandEncoder();
     for (let at = 0; at < size; at += patternBytes) {
       const length = Math.min(patternBytes, size - at);
-      encoder.copyBufferToBuffer(this.#pattern, 0, buffer, at, length);
+      encoder.copyBufferToBuffer(pattern, 0, buffer, at, length);
     }
     device.gpu.queue.submit([encoder.finish()]);
     this.#buffers[i] = buffer;
     return buffer;
   }
 
+  #randomNumbers(): GPUBuffer {
+    return (this.#pattern ??= this.device.upload(
+      "random numbers",
+      randomNumbers(),
+    ));
+  }
+
   /** Makes the buffers of a candidate. False where the device cannot hold them: the others' are left as they were. */
   async #makeRoom(dispatches: readonly Dispatch[]): Promise<boolean> {
     const buffers = [...this.#buffers];
     const retired = this.#retired.length;
-    this.#pattern ??= this.device.upload("random numbers", randomNumbers());
+    // Before the scope, whose failure takes what is made in it.
+    this.#randomNumbers();
     try {
       await this.device.scoped("buffers to measure kernels with", () =>
         this.buffers(dispatches),

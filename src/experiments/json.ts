@@ -9,14 +9,20 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** The value of a JSON text; undefined where it is none. */
+export function jsonValue(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** @throws UserError where the text is no JSON object */
 export function parseObject(text: string, name: string): JsonObject {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
+  const value = jsonValue(text);
+  if (value === undefined)
     throw new UserError(`${name} is no JSON; the file is damaged or cut off`);
-  }
   if (!isObject(value)) throw new UserError(`${name} holds no JSON object`);
   return value;
 }

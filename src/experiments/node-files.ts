@@ -1,16 +1,17 @@
 /** Files as runs and commands write them: never half of one under its final name. Node and Deno only. */
-import { readFile, rm, rmdir } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../errors.js";
 import {
   isTemporary,
   makeFolder,
+  removeEmpty,
   StorageError,
   storageError,
   temporaryPath,
   writeFileAtomic,
 } from "../node-atomic.js";
-import { acquireLock, type Lock, type LockOptions } from "../node-lock.js";
+import { type Lock, lockFolder, type LockOptions } from "../node-lock.js";
 import {
   contentsOf,
   entriesOf,
@@ -89,17 +90,8 @@ function reasonIn({ message }: Error): string {
   return message.slice(message.lastIndexOf(": cannot be written") + 2);
 }
 
-async function removeEmpty(folders: readonly string[]): Promise<void> {
-  try {
-    for (const folder of [...folders].reverse()) await rmdir(folder);
-  } catch {
-    // Something is in it by now.
-  }
-}
-
 /**
- * Makes a folder, where it is missing, and takes its lock. Releasing it removes the folder again where nothing was
- * written into it.
+ * `lockFolder` of a folder that a command was told to write into.
  *
  * @throws UserError where it cannot be written; LockedError where another process has the lock
  */
@@ -108,18 +100,9 @@ export async function holdFolder(
   lockFile: string,
   options: LockOptions,
 ): Promise<Lock> {
-  const made: string[] = [];
   try {
-    await makeFolder(folder, made);
-    const lock = await acquireLock(join(folder, lockFile), options);
-    return {
-      release: async () => {
-        await lock.release();
-        await removeEmpty(made);
-      },
-    };
+    return await lockFolder(folder, lockFile, options);
   } catch (error) {
-    await removeEmpty(made);
     throw asRequest(error);
   }
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { UserError } from "../errors.js";
 import { isTemporary } from "../node-atomic.js";
 import { isLockFile } from "../node-lock.js";
-import { isObject } from "./json.js";
+import { isObject, jsonValue } from "./json.js";
 import { reportMark } from "./report/html.js";
 
 interface FolderKind {
@@ -22,20 +22,11 @@ function holds(
   text: string,
   members: Readonly<Record<string, string>>,
 ): boolean {
-  if (!isJson(text)) return false;
-  const value: unknown = JSON.parse(text);
-  return Object.entries(members).every(
-    ([name, type]) => isObject(value) && typeof value[name] === type,
+  const value = jsonValue(text);
+  return (
+    isObject(value) &&
+    Object.entries(members).every(([name, type]) => typeof value[name] === type)
   );
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 const kinds = {
@@ -139,7 +130,7 @@ export async function requireOwnFolder(
 /** Whether a JSON file is none, such as one that is cut off. */
 async function isDamaged(path: string): Promise<boolean> {
   const text = await readFile(path, "utf8").catch(() => "{}");
-  return path.endsWith(".json") && !isJson(text);
+  return path.endsWith(".json") && jsonValue(text) === undefined;
 }
 
 /** Refuses a run's or a sweep's folder as one to write other results into. @throws UserError */

@@ -6,6 +6,7 @@ import { UserError } from "../errors.js";
 import { refuseLocked } from "../node-lock.js";
 import { type CheckpointFile, decodeCheckpoint } from "./checkpoint.js";
 import { configHash } from "./config-hash.js";
+import { isObject, type JsonObject, jsonValue } from "./json.js";
 import { readText, requireFreshFolder } from "./node-files.js";
 import { isFolderOf, requireOwnFolder } from "./node-folder-kinds.js";
 import type { RunFacts, RunSummary } from "./run-files.js";
@@ -181,13 +182,8 @@ async function intact<T>(
   }
 }
 
-function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined;
-  } catch {
-    return undefined;
-  }
+/** Undefined where the text is no JSON object. */
+function parseObject(text: string): JsonObject | undefined {
+  const value = jsonValue(text);
+  return isObject(value) ? value : undefined;
 }

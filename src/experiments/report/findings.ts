@@ -5,8 +5,6 @@ import { fixed, levelText, percent } from "./html.js";
 import { rankedClasses } from "./sensitivity.js";
 import type { RunData, StudyData } from "./study.js";
 
-export { answer, answerNote } from "./answer.js";
-
 /** What a single run came to. */
 export function runSentences(run: RunData, images: number | null): string[] {
   const { row, summary, poison } = run;

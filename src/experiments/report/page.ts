@@ -1,4 +1,5 @@
 /** The report: one self-contained HTML page from the files of a sweep or of a run. */
+import { answer, answerNote } from "./answer.js";
 import { accuracyFigure } from "./accuracy.js";
 import { accuracyTable } from "./accuracy-table.js";
 import { byModel, type ModelRuns, testImages } from "./aggregate.js";
@@ -13,13 +14,7 @@ import { confusionFigure } from "./confusion.js";
 import { exchangeFigure, exchangeSeries, exchangeTable } from "./exchange.js";
 import { type Choice, choicesHtml, type Figure, modelChoice } from "./figure.js"; // prettier-ignore
 import { figureHtml, figureNames } from "./figure-html.js";
-import {
-  answer,
-  answerNote,
-  caution,
-  findings,
-  runSentences,
-} from "./findings.js";
+import { caution, findings, runSentences } from "./findings.js";
 import { escapeHtml, reportMark } from "./html.js";
 import { impactFigure } from "./impact.js";
 import { learningFigure } from "./learning.js";

@@ -8,7 +8,7 @@ import {
   exchangeSeries,
 } from "../../../src/experiments/report/exchange.js";
 import type { Figure } from "../../../src/experiments/report/figure.js";
-import { answer } from "../../../src/experiments/report/findings.js";
+import { answer } from "../../../src/experiments/report/answer.js";
 import { escapeHtml } from "../../../src/experiments/report/html.js";
 import { renderReport } from "../../../src/experiments/report/page.js";
 import {
