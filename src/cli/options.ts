@@ -3,7 +3,9 @@
  * anything runs, with the flag, what it takes and what was given: "--noise: expected a share between 0 and 1, got 1.5".
  */
 import { type Command, Option } from "commander";
+import { dataSplits } from "../data/defaults.js";
 import { imageLimits } from "../data/image-folder.js";
+import { gpuApis } from "../engine/open-device.js";
 import { UserError } from "../errors.js";
 import { noiseKindList } from "../experiments/poison.js";
 import { defaultStem, stems } from "../models/options.js";
@@ -54,14 +56,14 @@ export function parseShare(flag: string, text: string): number {
 }
 
 /** A finite number above 0. */
-export function parsePositive(flag: string, text: string): number {
+function parsePositive(flag: string, text: string): number {
   const value = decimal(text);
   if (value > 0 && Number.isFinite(value)) return value;
   throw refuse(flag, "a number above 0", text);
 }
 
 /** A finite number of at least 0. */
-export function parseNonNegative(flag: string, text: string): number {
+function parseNonNegative(flag: string, text: string): number {
   const value = decimal(text);
   if (value >= 0 && Number.isFinite(value)) return value;
   throw refuse(flag, "a number of at least 0", text);
@@ -170,7 +172,7 @@ export const commonOptions = {
     choiceOption(
       "--data-split <name>",
       "random draws training and test images anew",
-      ["official", "random"],
+      dataSplits,
     ),
   splitSeed: () =>
     integerOption(
@@ -220,10 +222,11 @@ export const commonOptions = {
       "refuse a run that takes more on the device (a software adapter: the machine's memory at most)",
     ),
   gpuApi: () =>
-    choiceOption("--gpu-api <api>", "whose WebGPU: Dawn's, or Deno's own", [
-      "dawn",
-      "native",
-    ]).default("dawn"),
+    choiceOption(
+      "--gpu-api <api>",
+      "whose WebGPU: Dawn's, or Deno's own",
+      gpuApis,
+    ).default("dawn"),
   tune: () =>
     new Option(
       "--no-tune",

@@ -45,7 +45,7 @@ export function sizeOf({
 }
 
 /** What a run does to the training data, in a few words. */
-export function describeCondition({
+function describeCondition({
   arm,
   level,
 }: Pick<SweepJob, "arm" | "level">): string {

@@ -1,3 +1,7 @@
+/** A data set's own training and test images, or both drawn anew. */
+export const dataSplits = ["official", "random"] as const;
+export type DataSplit = (typeof dataSplits)[number];
+
 /** How data is loaded where nothing else is said. */
 export const dataDefaults = {
   dataSplit: "official",

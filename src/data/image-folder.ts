@@ -70,7 +70,7 @@ export function requireWithinLimits(
 }
 
 /** JPEG, PNG or WebP by the file's first bytes: a name promises nothing, and other decoders stay out of reach. */
-export function hasImageSignature(file: Uint8Array): boolean {
+function hasImageSignature(file: Uint8Array): boolean {
   const starts = (at: number, ...bytes: number[]) =>
     bytes.every((byte, i) => file[at + i] === byte);
   return (

@@ -10,7 +10,7 @@ import {
   isCifarFile,
   parseCifar,
 } from "./cifar.js";
-import { dataDefaults } from "./defaults.js";
+import { dataDefaults, type DataSplit } from "./defaults.js";
 import { limitSplit } from "./limits.js";
 import { readTarGz } from "./node-archive.js";
 import type { FolderReport } from "./node-image-folder.js";
@@ -28,7 +28,7 @@ export interface LoadOptions extends OfficialOptions {
   readonly trainLimit?: number | undefined;
   readonly testLimit?: number | undefined;
   /** `random` draws training and test images anew, by `splitSeed`. */
-  readonly dataSplit?: "official" | "random" | undefined;
+  readonly dataSplit?: DataSplit | undefined;
   /** Seed of the random split and of an image folder's hold-out; the same for all runs of a sweep. */
   readonly splitSeed?: number | undefined;
   /** Image folders without test images: the share of each class that is held out. */
@@ -141,6 +141,7 @@ function loadCifar(
     throw new UserError(
       `--val-fraction ${valFraction}: CIFAR has test images of its own; nothing is held out`,
     );
+  refuseIdleSeed("CIFAR", options);
   const layout = isOfficial(spec) ? spec : detectCifarLayout(files.keys())!;
   return parseCifar(files, layout, {
     name,
@@ -181,11 +182,23 @@ async function loadImages(
       throw new UserError(
         `--val-fraction ${valFraction}: ${path} has test images of its own; nothing is held out`,
       );
+    if (!report.heldOut) refuseIdleSeed(path, options);
     options.onFolder?.(report);
     return report.dataset;
   } finally {
     await files.close();
   }
+}
+
+/** @throws UserError for a split's seed where nothing is drawn at random */
+function refuseIdleSeed(
+  name: string,
+  { splitSeed = dataDefaults.splitSeed, dataSplit }: LoadOptions,
+): void {
+  if (splitSeed !== dataDefaults.splitSeed && dataSplit !== "random")
+    throw new UserError(
+      `--split-seed ${splitSeed}: ${name} has test images of its own; take --data-split random to draw others`,
+    );
 }
 
 function defined(options: LoadOptions): LoadOptions {

@@ -10,7 +10,8 @@ import { AdapterError } from "./errors.js";
 import { type KernelStore, Tuner } from "./tuning.js";
 
 /** Whose WebGPU: Dawn's through npm `webgpu` (Node, Deno), or the runtime's own `navigator.gpu` (browsers, Deno). */
-export type GpuApi = "dawn" | "native";
+export const gpuApis = ["dawn", "native"] as const;
+export type GpuApi = (typeof gpuApis)[number];
 
 export interface OpenOptions extends DeviceOptions {
   /** Defaults to Dawn in Node and Deno, and is always the browser's own in a page. */

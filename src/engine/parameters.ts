@@ -290,7 +290,7 @@ function forEachIndex(
 }
 
 /** PyTorch's layout → the padded GPU layout. */
-export function toGpuLayout(
+function toGpuLayout(
   spec: ParameterSpec,
   data: Float32Array,
 ): Float32Array<ArrayBuffer> {
@@ -308,7 +308,7 @@ export function toGpuLayout(
 }
 
 /** The padded GPU layout → PyTorch's layout. */
-export function fromGpuLayout(
+function fromGpuLayout(
   spec: ParameterSpec,
   padded: Float32Array,
 ): Float32Array {

@@ -35,7 +35,7 @@ export interface SafetensorsFile {
 }
 
 /** The longest header read, in bytes: the reference implementation's limit. */
-export const MAX_HEADER_BYTES = 100_000_000;
+const MAX_HEADER_BYTES = 100_000_000;
 
 /**
  * A file of these tensors, laid out by dtype (widest first), then by name in code-unit order: the bytes do not depend

@@ -5,7 +5,7 @@
 import { Purpose, RandomStream } from "../engine/random.js";
 
 /** Enough for percentiles at 95 % and for p-values down to 0.0005. */
-export const REPLICATES = 4000;
+const REPLICATES = 4000;
 
 /** Rates of one run in every replicate. */
 export interface ReplicateRates {

@@ -38,7 +38,7 @@ const SCAN_STEPS = 2000;
  *
  * @param curve Levels ascending from 0 with the mean accuracies.
  */
-export function readBackwards(curve: Curve, accuracy: number): Crossing {
+function readBackwards(curve: Curve, accuracy: number): Crossing {
   const { levels } = curve;
   // By the baseline itself: where reduction raised the accuracy, the fit there lies above it.
   const [clean] = curve.accuracies;

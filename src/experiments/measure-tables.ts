@@ -7,6 +7,7 @@ import type {
   IntervalKind,
   SensitivityRow,
 } from "./measures.js";
+import { budgets } from "./tables.js";
 
 const IMPACT = [
   "model",
@@ -112,7 +113,7 @@ export function parseExchange(
 ): ExchangeRow[] {
   return parseRecords(text, EXCHANGE, name).map((record) => ({
     model: record.text("model"),
-    budget: word(record, "budget", ["epochs", "steps"], name),
+    budget: word(record, "budget", budgets, name),
     noiseLevel: record.number("noise_level"),
     effectiveRate: record.number("effective_rate"),
     equivalentReduction: record.optional("equivalent_reduction"),

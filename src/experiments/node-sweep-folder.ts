@@ -7,13 +7,7 @@ import { makeFolder, readText, writeFileAtomic } from "./node-files.js";
 import { requireOwnFolder } from "./node-folder-kinds.js";
 import type { SweepJob } from "./sweep.js";
 
-export const jobStates = [
-  "pending",
-  "running",
-  "done",
-  "failed",
-  "diverged",
-] as const;
+const jobStates = ["pending", "running", "done", "failed", "diverged"] as const;
 export type JobState = (typeof jobStates)[number];
 
 /** A job as sweep.json has it. */

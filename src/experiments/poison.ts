@@ -30,7 +30,7 @@ export const noiseKinds = [
  * Kinds that draw from a transition matrix, after the name of what it is read from: `matrix:FILE`, a file of the matrix;
  * `confusion:RUN`, an earlier run's mistakes. See noise-matrix.ts.
  */
-export const matrixKinds = { "matrix:": "FILE", "confusion:": "RUN" } as const;
+const matrixKinds = { "matrix:": "FILE", "confusion:": "RUN" } as const;
 
 export type NoiseKind =
   (typeof noiseKinds)[number] | `${keyof typeof matrixKinds}${string}`;

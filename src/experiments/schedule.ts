@@ -19,10 +19,14 @@ export function learningRateAt(
   return lr * 0.5 * (1 + Math.cos(Math.PI * progress));
 }
 
+/** The order of images in an epoch. */
+export const orders = ["shuffle", "sequential"] as const;
+export type Order = (typeof orders)[number];
+
 /** The images of an epoch in training order: the kept ones, shuffled anew each epoch or as they come. */
 export function epochOrder(
   kept: Int32Array,
-  order: "shuffle" | "sequential",
+  order: Order,
   seed: number,
   epoch: number,
 ): Int32Array {

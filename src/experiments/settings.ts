@@ -1,11 +1,12 @@
 /** What a training run is asked to do: the flags of `train` under their own names, with defaults, checked in one place. */
-import { dataDefaults } from "../data/defaults.js";
+import { dataDefaults, type DataSplit } from "../data/defaults.js";
 import type { Augmentation } from "../engine/image-source.js";
 import type { Precision } from "../engine/precision.js";
 import { UserError } from "../errors.js";
 import { defaultStem, type Stem } from "../models/options.js";
 import { findModel } from "../models/registry.js";
 import type { NoiseKind } from "./poison.js";
+import type { Order } from "./schedule.js";
 
 export const augmentations = {
   none: { padding: 0, flip: false, distort: false },
@@ -22,7 +23,7 @@ export interface DataSettings {
   readonly trainLimit?: number | undefined;
   readonly testLimit?: number | undefined;
   /** `random` redraws the training and the test images. */
-  readonly dataSplit: "official" | "random";
+  readonly dataSplit: DataSplit;
   /** Seed of the random split and of an image folder's hold-out. */
   readonly splitSeed: number;
   /** Image folders without test images: share of each class that is held out. */
@@ -56,7 +57,7 @@ export interface TrainSettings extends DataSettings {
   readonly noiseKind: NoiseKind;
   readonly keep: number;
   readonly augment: AugmentName;
-  readonly order: "shuffle" | "sequential";
+  readonly order: Order;
   readonly seed: number;
   /** All optimiser steps T instead of epochs × ceil(n / batch). */
   readonly steps?: number | undefined;
@@ -139,6 +140,34 @@ function defined(given: Partial<TrainSettings>): Partial<TrainSettings> {
   return Object.fromEntries(
     Object.entries<unknown>(given).filter(([, value]) => value !== undefined),
   );
+}
+
+/**
+ * Settings with others in their place. How long a run trains is said once, in epochs or in steps: either takes the place
+ * of the other.
+ */
+export function replaceSettings(
+  base: Partial<TrainSettings>,
+  own: Partial<TrainSettings>,
+): Partial<TrainSettings> {
+  const { epochs, steps, ...others } = base;
+  const kept = own.epochs ?? own.steps;
+  return {
+    ...others,
+    ...(kept === undefined && defined({ epochs, steps })),
+    ...own,
+  };
+}
+
+/** @throws UserError where somebody says twice how long a run trains; `prefix` says where */
+export function checkLength(
+  { epochs, steps }: Pick<Partial<TrainSettings>, "epochs" | "steps">,
+  prefix = "",
+): void {
+  if (epochs !== undefined && steps !== undefined)
+    throw new UserError(
+      `${prefix}--epochs ${epochs}, --steps ${steps}: both say how long a run trains; leave one out`,
+    );
 }
 
 /**

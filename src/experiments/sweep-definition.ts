@@ -3,9 +3,10 @@ import { UserError } from "../errors.js";
 import { findModel } from "../models/registry.js";
 import { schemaError } from "./json-schema.js";
 import { parseNoiseKind } from "./poison.js";
+import { checkLength, replaceSettings } from "./settings.js";
 import type { SweepPlan, SweepSettings } from "./sweep.js";
 import { sweepSchema } from "./sweep-schema.js";
-import type { Budget } from "./tables.js";
+import { type Budget, sweepArms } from "./tables.js";
 
 export interface SweepDefinition extends SweepPlan {
   readonly name: string;
@@ -34,7 +35,7 @@ export const builtInSweeps: readonly SweepDefinition[] = [
       "five models on CIFAR-10 with 0 to 30 % wrong labels or missing images, three seeds (Alectio, 2020)",
     models: ["shallow", "lenet", "unresnet18", "googlenet", "resnet18"],
     levels: [0.05, 0.1, 0.15, 0.2, 0.25, 0.3],
-    arms: ["noise", "reduction"],
+    arms: sweepArms,
     seeds: [0, 1, 2],
     bothBudgets: ["lenet"],
     settings: { data: "cifar10", noiseKind: "uniform" },
@@ -48,7 +49,7 @@ export function demoSweep(seed: number, epochs: number): SweepDefinition {
     name: "demo",
     models: ["lenet"],
     levels: [0.2, 0.4, 0.6],
-    arms: ["noise", "reduction"],
+    arms: sweepArms,
     seeds: [seed],
     settings: {
       data: "sample",
@@ -84,17 +85,18 @@ export function overrideSweep(
     Object.entries<unknown>(axes).filter(([, value]) => value !== undefined),
   );
   const merged = { ...definition, ...given };
-  const perModel = Object.fromEntries(
-    Object.entries(merged.perModel).map(([model, own]) => [
-      model,
-      Object.fromEntries(
-        Object.entries(own).filter(([key]) => !(key in settings)),
+  const kept = (own: SweepSettings): SweepSettings =>
+    Object.fromEntries(
+      Object.entries(replaceSettings(own, settings)).filter(
+        ([key]) => !(key in settings),
       ),
-    ]),
+    );
+  const perModel = Object.fromEntries(
+    Object.entries(merged.perModel).map(([model, own]) => [model, kept(own)]),
   );
   return checked({
     ...merged,
-    settings: { ...merged.settings, ...settings },
+    settings: replaceSettings(merged.settings, settings),
     perModel,
   });
 }
@@ -145,10 +147,11 @@ export function parseSweepDefinition(
   const settings = given.settings ?? {};
   for (const own of [settings, ...Object.values(given.perModel ?? {})]) {
     if (own.noiseKind !== undefined) parseNoiseKind(own.noiseKind);
+    checkLength(own, `${source}: `);
   }
   return checked({
     ...common,
-    arms: ["noise", "reduction"],
+    arms: sweepArms,
     ...given,
     settings,
     seeds: typeof seeds === "number" ? firstSeeds(seeds) : seeds,

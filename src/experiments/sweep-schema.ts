@@ -1,10 +1,13 @@
 /** The schema of a sweep's JSON file; docs/sweep.schema.json is this object. */
+import { dataSplits } from "../data/defaults.js";
 import { imageLimits } from "../data/image-folder.js";
 import { precisions } from "../engine/precision.js";
 import { stems } from "../models/options.js";
 import { modelNames } from "../models/registry.js";
 import type { ObjectSchema, Schema } from "./json-schema.js";
+import { orders } from "./schedule.js";
 import { augmentations, defaultSettings as d } from "./settings.js";
+import { budgets, sweepArms } from "./tables.js";
 
 const count = (description: string, rest: object = {}): Schema => ({
   type: "integer",
@@ -44,7 +47,7 @@ const settingsProperties: Readonly<Record<string, Schema>> = {
   trainLimit: count("The first so many training images, class-balanced"),
   testLimit: count("The first so many test images, class-balanced"),
   dataSplit: {
-    enum: ["official", "random"],
+    enum: dataSplits,
     default: d.dataSplit,
     description: "random draws training and test images anew",
   },
@@ -102,7 +105,7 @@ const settingsProperties: Readonly<Record<string, Schema>> = {
     description: "How wrong labels are drawn",
   },
   augment: { enum: Object.keys(augmentations), default: d.augment },
-  order: { enum: ["shuffle", "sequential"], default: d.order },
+  order: { enum: orders, default: d.order },
   init: {
     type: "string",
     pattern: ".",
@@ -169,9 +172,9 @@ export const sweepSchema: ObjectSchema = {
     },
     arms: {
       type: "array",
-      items: { enum: ["noise", "reduction"] },
+      items: { enum: sweepArms },
       uniqueItems: true,
-      default: ["noise", "reduction"],
+      default: sweepArms,
       description: "What is done to the training data",
     },
     seeds: {
@@ -188,7 +191,7 @@ export const sweepSchema: ObjectSchema = {
       description: "N for the seeds 0 to N − 1, or a list of seeds",
     },
     budget: {
-      enum: ["epochs", "steps"],
+      enum: budgets,
       default: "epochs",
       description:
         "What reduction holds constant: the epochs, or the baseline's number of optimiser steps",

@@ -2,8 +2,13 @@
 import { UserError } from "../errors.js";
 import { models } from "../models/registry.js";
 import { configHash } from "./config-hash.js";
-import { planCourse, resolveSettings, type TrainSettings } from "./settings.js";
-import { type Arm, arms, type Budget } from "./tables.js";
+import {
+  planCourse,
+  replaceSettings,
+  resolveSettings,
+  type TrainSettings,
+} from "./settings.js";
+import { type Arm, arms, type Budget, type SweepArm } from "./tables.js";
 
 /** What a run of a sweep is: its id is `<model>_<arm>_<level>_s<seed>`. */
 export interface RunName {
@@ -28,7 +33,7 @@ export interface SweepPlan {
   readonly models: readonly string[];
   /** Shares above 0; the baseline is trained once per model and seed and serves both arms. */
   readonly levels: readonly number[];
-  readonly arms: readonly ("noise" | "reduction")[];
+  readonly arms: readonly SweepArm[];
   readonly seeds: readonly number[];
   /** What reduction holds constant: the epochs, or as many optimiser steps as the baseline makes. */
   readonly budget: Budget;
@@ -98,11 +103,13 @@ function settingsOf(
 ): TrainSettings {
   const options = models.find(({ name }) => name === model)?.options ?? [];
   const { width, stem, ...common } = settings;
-  return resolveSettings({
+  const ofAll = {
     ...common,
     ...(options.includes("width") && { width }),
     ...(options.includes("stem") && { stem }),
-    ...perModel[model],
+  };
+  return resolveSettings({
+    ...replaceSettings(ofAll, perModel[model] ?? {}),
     model,
     seed,
   });

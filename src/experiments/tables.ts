@@ -64,8 +64,13 @@ export const arms = [
 ] as const;
 export type Arm = (typeof arms)[number];
 
+/** The arms that a sweep can be asked for. */
+export const sweepArms = ["noise", "reduction"] as const satisfies Arm[];
+export type SweepArm = (typeof sweepArms)[number];
+
 /** What a reduced run holds constant: the epochs (fewer images, fewer steps) or the baseline's number of steps. */
-export type Budget = "epochs" | "steps";
+export const budgets = ["epochs", "steps"] as const;
+export type Budget = (typeof budgets)[number];
 
 /** A row of results.csv. The measurements are null for a run that did not end. */
 export interface ResultRow {

@@ -16,6 +16,7 @@ describe("requests that make no sweep", () => {
     [["impact-index", "--seeds", "0"], "--seeds: expected a whole number from 1"], // prettier-ignore
     [["impact-index", "--shard", "3/2"], "--shard: expected k/n with 1 ≤ k ≤ n, such as 2/8, got 3/2"], // prettier-ignore
     [["impact-index", "--data", "sample", "--noise", "0.2"], "unknown option '--noise'"], // prettier-ignore
+    [["impact-index", "--data", "sample", "--epochs", "2", "--steps", "9"], "--epochs 2, --steps 9: both say how long a run trains"], // prettier-ignore
     [["impact-index", "--data", "sample", "--batch", "5000"], "--batch 5000: there are 2000 training images"], // prettier-ignore
   ])("%j", (args, message) => {
     const result = sweep(...args);

@@ -89,6 +89,11 @@ describe("refused before anything is written", () => {
       `${train} --micro-batch 80`,
       "--micro-batch 80: is larger than --batch 40",
     ],
+    [
+      `${train} --steps 9`,
+      "--epochs 1, --steps 9: both say how long a run trains; leave one out",
+    ],
+    [`${train} --split-seed 3`, "take --data-split random to draw others"],
     [`${train} --micro-batch 0`, "--micro-batch: expected a whole number"],
     [
       `${train} --memory-limit 0.004`,

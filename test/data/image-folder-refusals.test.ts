@@ -82,6 +82,9 @@ describe("files that are refused, by name", () => {
     expect(await failure(path, { valFraction: 0.5 })).toMatch(
       /has test images of its own/,
     );
+    expect(await failure(path, { splitSeed: 3 })).toMatch(
+      /--split-seed 3: .*photos has test images of its own/,
+    );
     const flat = await writeFiles(
       inFolder("flat"),
       new Map(

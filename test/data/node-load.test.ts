@@ -386,6 +386,7 @@ describe("options that do not fit CIFAR", () => {
   it.each([
     [{ imageSize: 64 }, /--image-size 64: CIFAR's images are 32×32/],
     [{ valFraction: 0.1 }, /--val-fraction 0.1: CIFAR has test images/],
+    [{ splitSeed: 3 }, /--split-seed 3: CIFAR has .*--data-split random/],
   ])("%j", async (options, message) => {
     expect(await failure("sample", options)).toMatch(message);
   });

@@ -100,11 +100,17 @@ describe("a sweep that is not whole", () => {
 });
 
 describe("damaged files", () => {
+  // prettier-ignore
   const damages: [string, string, RegExp][] = [
     ["confusion.csv", "class,a\n", /not a square table/],
     ["pr.csv", "class,threshold\n", /no column precision/],
     ["metrics.jsonl", '{"kind":"st\n{"kind":"step"}\n', /line 1/],
+    ["metrics.jsonl", "", /holds no evaluation, but the run took \d+ steps; the file is cut off/],
+    ["metrics.jsonl", '{"kind":"eval","step":1,"epoch":1,"split":"test","loss":2,"top1":0.1,"top5":null}\n', /last evaluation is of step 1, but/],
+    ["metrics.jsonl", '{"kind":"step","step":1,"epoch":1}\n', /line 1: loss is no number/],
     ["summary.json", '{"last":', /is no JSON/],
+    ["summary.json", "{}", /steps is no number/],
+    ["poison.json", '{"kind":"shuffle","changed":1,"effectiveRate":0.2}', /selected is no list/],
     ["per_class.csv", "class,index\ncat,0\n", /no column/],
   ];
   it.each(damages)("%s: named, and what to do", async (name, content, what) => {

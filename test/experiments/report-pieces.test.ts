@@ -9,7 +9,7 @@ import { rowOrder } from "../../src/experiments/report/grid.js";
 import { rounded, signed } from "../../src/experiments/report/html.js";
 import { smooth } from "../../src/experiments/report/loss.js";
 import { resolveLight, shade } from "../../src/experiments/report/palette.js";
-import { parseMetrics } from "../../src/experiments/report/study.js";
+import { parseMetrics } from "../../src/experiments/run-reading.js";
 import { lineData, spread } from "../../src/experiments/report/svg.js";
 
 describe("words of the exchange rate", () => {
@@ -174,11 +174,15 @@ describe("metrics.jsonl", () => {
   const line = '{"kind":"step","step":1,"epoch":1,"loss":2,"lr":0.1}';
 
   it("may end in a line that a killed run left half-written", () => {
-    expect(parseMetrics(`${line}\n{"kind":"st`).steps).toHaveLength(1);
+    expect(
+      parseMetrics(`${line}\n{"kind":"st`, "metrics.jsonl").steps,
+    ).toHaveLength(1);
   });
 
   it("may not be damaged before", () => {
     expect(() => parseMetrics(`{"kind":"st\n${line}\n`, "a/metrics.jsonl")).toThrow(/a\/metrics.jsonl, line 1/); // prettier-ignore
-    expect(() => parseMetrics(`${line}\n{"kind":"st\n`)).toThrow(/line 2/);
+    expect(() =>
+      parseMetrics(`${line}\n{"kind":"st\n`, "a/metrics.jsonl"),
+    ).toThrow(/line 2/);
   });
 });

@@ -136,11 +136,18 @@ function writeRun(
       ...config,
     }),
     "summary.json": JSON.stringify({
+      adapter: "llvmpipe",
+      steps: 100,
+      epochs: last.epoch,
+      trainSeconds: 4.5,
       last,
       best: { ...last, epoch: 1, top1: Math.min(1, top1 + 0.01) },
     }),
     "per_class.csv": perClassCsv(metrics, classes),
     "poison.json": JSON.stringify({
+      kind: "uniform",
+      selected: [],
+      changed: 0,
       effectiveRate: arm === "noise" ? level * 0.9 : 0,
       kept: Array.from({ length: Math.round(trainImages * (reduced ? 1 - level : 1)) }, (_, i) => i), // prettier-ignore
     }),

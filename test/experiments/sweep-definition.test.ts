@@ -87,6 +87,8 @@ describe("a sweep's JSON file", () => {
     ["a model's own data", { ...minimal, perModel: { lenet: { data: "sample" } } }, "mine.json: perModel.lenet.data: is unknown"], // prettier-ignore
     ["settings of no model", { ...minimal, perModel: { alexnet: {} } }, "mine.json: perModel.alexnet: is unknown"], // prettier-ignore
     ["an unknown kind of noise", { ...minimal, settings: { noiseKind: "lies" } }, "noise kind lies is unknown"], // prettier-ignore
+    ["two lengths", { ...minimal, settings: { epochs: 5, steps: 9 } }, "mine.json: --epochs 5, --steps 9: both say how long"], // prettier-ignore
+    ["two lengths of a model", { ...minimal, perModel: { lenet: { epochs: 5, steps: 9 } } }, "both say how long"], // prettier-ignore
     ["a reduction to nothing", { ...minimal, levels: [1] }, "--levels: 1 would remove every image"], // prettier-ignore
     ["a member of Object's", { ...minimal, settings: { toString: 1 } }, "mine.json: settings.toString: is unknown"], // prettier-ignore
   ])("with %s is refused with its path", (_, value, message) => {
@@ -109,6 +111,19 @@ describe("the command line goes before the definition", () => {
     expect(new Set(jobs.map(({ settings }) => settings.epochs))).toEqual(new Set([2])); // prettier-ignore
     const [lenet] = jobs;
     expect(lenet!.settings).toMatchObject({ batch: 50, lr: 0.1 });
+  });
+  it("takes steps instead of epochs, and epochs instead of steps", async () => {
+    const plan = async (settings: object) => {
+      const jobs = await planSweep(overrideSweep(definition, { settings }), 2000); // prettier-ignore
+      return jobs[0]!.settings;
+    };
+    expect(await plan({ steps: 30 })).toMatchObject({ steps: 30, epochs: 30 });
+    const bySteps = parse({ ...minimal, settings: { epochs: 5 }, perModel: { lenet: { steps: 40 } } }); // prettier-ignore
+    const [lenet] = await planSweep(bySteps, 2000);
+    expect(lenet!.settings.steps).toBe(40);
+    const [again] = await planSweep(overrideSweep(bySteps, { settings: { epochs: 2 } }), 2000); // prettier-ignore
+    expect(again!.settings).toMatchObject({ epochs: 2 });
+    expect(again!.settings.steps).toBeUndefined();
   });
   it("refuses unknown models", () => {
     expect(() => overrideSweep(definition, { models: ["alexnet"] })).toThrow(UserError); // prettier-ignore

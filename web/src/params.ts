@@ -1,4 +1,5 @@
 /** The page's parameters: `data, model, levels, arms, epochs, seed, trainLimit, autostart=1`. */
+import { sweepArms } from "../../src/experiments/tables.js";
 import { modelNames } from "../../src/models/registry.js";
 import type { StudyRequest } from "./protocol.js";
 
@@ -6,7 +7,7 @@ export const defaultRequest: StudyRequest = {
   data: "sample",
   models: ["lenet"],
   levels: [0, 0.2, 0.4, 0.6],
-  arms: ["noise", "reduction"],
+  arms: sweepArms,
   epochs: 8,
   seed: 0,
 };
@@ -126,7 +127,7 @@ export function parseParameters(query: string): Parameters {
       data: "sample",
       models: words("model", modelNames, defaultRequest.models),
       levels,
-      arms: words("arms", ["noise", "reduction"], defaultRequest.arms),
+      arms: words("arms", sweepArms, defaultRequest.arms),
       epochs: whole("epochs", defaultRequest.epochs, 1),
       seed: whole("seed", defaultRequest.seed, 0),
       ...(trainLimit > 0 && { trainLimit }),

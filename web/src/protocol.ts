@@ -1,6 +1,6 @@
 /** What the page and the training worker say to each other. Everything is plain data. */
 import type { ImpactRow } from "../../src/experiments/measures.js";
-import type { ResultRow } from "../../src/experiments/tables.js";
+import type { Arm, ResultRow, SweepArm } from "../../src/experiments/tables.js";
 
 /** What the reader chose: the parameters of a study. */
 export interface StudyRequest {
@@ -9,7 +9,7 @@ export interface StudyRequest {
   readonly models: readonly string[];
   /** Shares in [0, 1]; 0 is the clean run, which is always made. */
   readonly levels: readonly number[];
-  readonly arms: readonly ("noise" | "reduction")[];
+  readonly arms: readonly SweepArm[];
   readonly epochs: number;
   readonly seed: number;
   /** Training images to use, class-balanced; undefined: all. */
@@ -43,7 +43,7 @@ export interface OwnDataFacts extends DataFacts {
 export interface JobFacts {
   readonly id: string;
   readonly model: string;
-  readonly arm: "baseline" | "noise" | "reduction" | "reduction-steps";
+  readonly arm: Arm;
   readonly level: number;
   /** Images that its training goes through, all epochs together. */
   readonly images: number;

@@ -25,6 +25,7 @@ import {
 import { parseNoiseKind } from "../../experiments/poison.js";
 import {
   checkBatch,
+  replaceSettings,
   resolveSettings,
   type TrainSettings,
 } from "../../experiments/settings.js";
@@ -175,7 +176,7 @@ async function subjectOf(
         `${runFolder}: a run brings its own data and labels; leave out --data, --train-limit, --labels, --noise and --noise-kind`,
       );
     const earlier = await readEarlierRun(runFolder);
-    const asked = resolveSettings({ ...earlier.settings, ...words });
+    const asked = resolveSettings(replaceSettings(earlier.settings, words));
     const dataset = await loadData(asked, load, output);
     if (dataset.train.count !== earlier.given.length)
       throw new UserError(

@@ -7,7 +7,7 @@ import { UserError } from "../../errors.js";
 import { requireWritable } from "../../experiments/node-files.js";
 import { checkSweep } from "../../experiments/node-sweep.js";
 import { parseNoiseKind } from "../../experiments/poison.js";
-import { defaultData } from "../../experiments/settings.js";
+import { checkLength, defaultData } from "../../experiments/settings.js";
 import {
   planSweep,
   type Shard,
@@ -22,7 +22,12 @@ import {
   type SweepDefinition,
 } from "../../experiments/sweep-definition.js";
 import { maxSeeds } from "../../experiments/sweep-schema.js";
-import type { Budget } from "../../experiments/tables.js";
+import {
+  type Budget,
+  budgets,
+  type SweepArm,
+  sweepArms,
+} from "../../experiments/tables.js";
 import { modelNames } from "../../models/registry.js";
 import { openAdapter } from "../adapter.js";
 import { loadData } from "../data.js";
@@ -53,7 +58,7 @@ import { addTrainingOptions } from "./train.js";
 interface Options extends WorkOptions {
   models?: string[];
   levels?: number[];
-  arms?: ("noise" | "reduction")[];
+  arms?: SweepArm[];
   seeds?: number[];
   budget?: Budget;
   bothBudgets?: string[];
@@ -115,7 +120,7 @@ export function register(program: Command): void {
     )
     .addOption(
       listOption("--arms <names>", "noise, reduction, or both", (flag, name) =>
-        parseChoice(flag, name, ["noise", "reduction"]),
+        parseChoice(flag, name, sweepArms),
       ),
     )
     .addOption(
@@ -126,10 +131,7 @@ export function register(program: Command): void {
       ),
     )
     .addOption(
-      choiceOption("--budget <what>", "what reduction holds constant", [
-        "epochs",
-        "steps",
-      ]),
+      choiceOption("--budget <what>", "what reduction holds constant", budgets),
     )
     .addOption(
       parsedOption(
@@ -202,6 +204,7 @@ function givenSettings(command: Command): SweepSettings {
   );
   if (typeof settings["noiseKind"] === "string")
     parseNoiseKind(settings["noiseKind"]);
+  checkLength(settings);
   return settings;
 }
 

@@ -5,8 +5,11 @@ import { precisions } from "../../engine/precision.js";
 import { Profiler } from "../../engine/profiler.js";
 import { findRun } from "../../experiments/node-run-folder.js";
 import { parseNoiseKind } from "../../experiments/poison.js";
+import { orders } from "../../experiments/schedule.js";
 import {
+  augmentations,
   checkBatch,
+  checkLength,
   defaultSettings,
   resolveSettings,
   type TrainSettings,
@@ -140,17 +143,18 @@ export function addTrainingOptions(command: Command): Command {
       ),
     )
     .addOption(
-      choiceOption("--augment <name>", "random changes to training images", [
-        "none",
-        "standard",
-        "study",
-      ]).default(d.augment),
+      choiceOption(
+        "--augment <name>",
+        "random changes to training images",
+        Object.keys(augmentations),
+      ).default(d.augment),
     )
     .addOption(
-      choiceOption("--order <name>", "order of the images in an epoch", [
-        "shuffle",
-        "sequential",
-      ]).default(d.order),
+      choiceOption(
+        "--order <name>",
+        "order of the images in an epoch",
+        orders,
+      ).default(d.order),
     )
     .addOption(commonOptions.seed())
     .option(
@@ -208,7 +212,11 @@ export function register(program: Command): void {
     .option("--profile", "at the end, show where a step goes, kernel by kernel")
     .addOption(commonOptions.json())
     .addHelpText("after", examples)
-    .action(run);
+    .action((options: Options) => {
+      if (command.getOptionValueSource("epochs") === "cli")
+        checkLength(options);
+      return run(options);
+    });
 }
 
 /** A folder name that says what the run is. */

@@ -107,14 +107,15 @@ function matrixSvg(
   const side = cells.left + order.length * cells.cellWidth;
   const muted = { fill: "var(--muted)" };
   const middle = cells.left + (order.length * cells.cellWidth) / 2;
-  const length = Math.min(360, side - cells.left);
+  // Two classes make a matrix narrower than the words beside its legend.
+  const length = Math.max(120, Math.min(360, side - cells.left));
   // Squares of 0 to 1 at equal steps; a few classes leave no room for five.
   const ticks =
     length < 180
       ? ["0", "25 %", "100 %"]
       : ["0", "6 %", "25 %", "56 %", "100 %"];
   const svg = chart(
-    side + 4,
+    Math.max(side, cells.left + length) + 4,
     side + 36,
     `Confusion matrix of ${model.group.model}`,
     text(middle, 12, "predicted class", { ...muted, "text-anchor": "middle" }) +

@@ -1,7 +1,7 @@
 /** The exchange rate: the reduction that costs as much accuracy as a level of noise, as a sentence, a table and a figure. */
 import { exchangeCsv } from "../measure-tables.js";
 import type { ExchangeRow } from "../measures.js";
-import type { Budget } from "../tables.js";
+import { type Budget, budgets } from "../tables.js";
 import { type ModelRuns, trainingDraws } from "./aggregate.js";
 import type { Figure } from "./figure.js";
 import { escapeHtml, percent, rounded } from "./html.js";
@@ -21,7 +21,7 @@ export function exchangeSeries(
   all: readonly ExchangeRow[],
 ): ExchangeSeries[] {
   return groups.flatMap((group) =>
-    (["epochs", "steps"] as const).flatMap((budget) => {
+    budgets.flatMap((budget) => {
       const rows = all
         .filter((row) => row.model === group.model && row.budget === budget)
         .sort((a, b) => a.noiseLevel - b.noiseLevel);

@@ -8,18 +8,17 @@ import type { RunData, StudyData } from "./study.js";
 /** What a single run came to. */
 export function runSentences(run: RunData, images: number | null): string[] {
   const { row, summary, poison } = run;
-  const { ece, epoch } = summary?.last ?? { ece: null, epoch: null };
-  const best = summary?.best ?? null;
+  const { last, best } = summary ?? {};
   return [
     row.top1Last === null
       ? `${row.model} has not finished training.`
-      : `${row.model} recognises ${percent(row.top1Last)} of the ${images?.toLocaleString("en") ?? ""} test images after ${epoch ?? "its"} epochs.`.replaceAll(
+      : `${row.model} recognises ${percent(row.top1Last)} of the ${images?.toLocaleString("en") ?? ""} test images after ${last?.epoch ?? "its"} epochs.`.replaceAll(
           "  ",
           " ",
         ),
-    best !== null && best.top1 !== null ? `Its best epoch was ${best.epoch ?? "another"}, with ${percent(best.top1)}; the best is chosen on the test images and so flatters.` : "", // prettier-ignore
+    best ? `Its best epoch was ${best.epoch}, with ${percent(best.top1)}; the best is chosen on the test images and so flatters.` : "", // prettier-ignore
     row.arm === "baseline" ? "Trained on all images with the labels as they are." : `Trained with ${conditionText(row)}${poison && row.arm === "noise" ? `: ${poison.changed.toLocaleString("en")} of ${poison.kept.toLocaleString("en")} labels are really wrong (${percent(poison.effectiveRate)})` : ""}.`, // prettier-ignore
-    ece === null ? "" : `Confidence and accuracy lie ${percent(ece)} apart (expected calibration error).`, // prettier-ignore
+    last ? `Confidence and accuracy lie ${percent(last.ece)} apart (expected calibration error).` : "", // prettier-ignore
   ].filter((sentence) => sentence !== "");
 }
 

@@ -1,12 +1,12 @@
 /** Memorisation: what the networks predict for the training images that they were lied to about. */
 import { type Cell, writeCsv } from "../csv.js";
+import type { Memorisation } from "../memorisation.js";
 import { armConditions, type ModelRuns } from "./aggregate.js";
 import type { Figure } from "./figure.js";
 import { levelText, percent, slug } from "./html.js";
-import type { MemorisationFacts } from "./study.js";
 import { chart, CHART_WIDTH, element, frame, text } from "./svg.js";
 
-interface Split extends MemorisationFacts {
+interface Split extends Memorisation {
   level: number;
   seeds: number;
 }
@@ -15,7 +15,7 @@ interface Split extends MemorisationFacts {
 function splitsOf(group: ModelRuns): Split[] {
   return armConditions(group, "noise").flatMap(({ level, runs }) => {
     const all = runs.flatMap(({ summary }) => summary?.memorisation ?? []);
-    const total = (key: keyof MemorisationFacts) =>
+    const total = (key: keyof Memorisation) =>
       all.reduce((sum, split) => sum + split[key], 0);
     const split = {
       level,

@@ -5,11 +5,11 @@ import { parseObject } from "../json.js";
 import { readText } from "../node-files.js";
 import { readFailure, readSweep } from "../node-sweep-folder.js";
 import { readTables, type SweepTables } from "../node-tables.js";
+import { parseSummary } from "../run-reading.js";
 import type { ResultRow } from "../tables.js";
 import {
   noMeasures,
   parseRun,
-  parseSummary,
   RUN_FILES,
   type RunData,
   type RunTexts,
@@ -76,7 +76,7 @@ async function readRunStudy(folder: string): Promise<StudyData> {
     kind: "run",
     name: basename(resolve(folder)),
     createdWith: typeof version === "string" ? `tarnish ${version}` : null,
-    runs: [parseRun(rowOfRun(config, summary), texts, folder)],
+    runs: [parseRun(rowOfRun(config, summary, path), texts, folder)],
     measures: noMeasures,
     problems: [],
   };

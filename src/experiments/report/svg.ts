@@ -122,19 +122,23 @@ export const CHART_WIDTH = 320;
 /** Linear axes: a grid at the y ticks, the y label above, the x label below. */
 export function frame(options: FrameOptions): Frame {
   const { width = CHART_WIDTH, height = 250 } = options;
-  const left = options.left ?? 38;
   const right = width - (options.right ?? 12);
   const top = options.top ?? 28;
   const bottom = height - (options.bottom ?? 40);
-  const x = scaleLinear(options.x.domain, [left, right]);
   const y = scaleLinear(options.y.domain, [bottom, top]);
-  const list = (axis: Axis, scale: typeof x): readonly number[] =>
+  const list = (axis: Axis, scale: typeof y): readonly number[] =>
     typeof axis.ticks === "object" ? axis.ticks : scale.ticks(axis.ticks ?? 5);
-  const format = (axis: Axis, scale: typeof x, value: number): string =>
+  const format = (axis: Axis, scale: typeof y, value: number): string =>
     axis.format
       ? axis.format(value)
       : scale.tickFormat(typeof axis.ticks === "number" ? axis.ticks : 5)(value); // prettier-ignore
   const rows = list(options.y, y);
+  const longest = Math.max(
+    ...rows.map((value) => textWidth(format(options.y, y, value))),
+  );
+  // Labels of up to three digits leave all charts alike.
+  const left = options.left ?? Math.max(38, Math.ceil(longest) + 9);
+  const x = scaleLinear(options.x.domain, [left, right]);
   const columns = list(options.x, x);
   const grid = rows
     .map((value) => `M${left} ${round(y(value))}H${right}`)
