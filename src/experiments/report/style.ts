@@ -124,6 +124,7 @@ figcaption{break-before:avoid}
 .charts>div{max-width:48%}
 .charts>.wide{max-width:100%;overflow:visible}
 .wide svg.chart{min-width:0}
+svg.chart{max-height:195mm}
 .scroll,.cells .reach,pre{overflow:visible;max-height:none}
 pre{white-space:pre-wrap;font-size:7pt}
 table{font-size:7.5pt}
