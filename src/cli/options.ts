@@ -3,7 +3,7 @@
  * anything runs, with the flag, what it takes and what was given: "--noise: expected a share between 0 and 1, got 1.5".
  */
 import { type Command, Option } from "commander";
-import { dataSplits } from "../data/defaults.js";
+import { dataDefaults, dataSplits } from "../data/defaults.js";
 import { imageLimits } from "../data/image-folder.js";
 import { gpuApis } from "../engine/open-device.js";
 import { UserError } from "../errors.js";
@@ -177,17 +177,17 @@ export const commonOptions = {
   splitSeed: () =>
     integerOption(
       "--split-seed <n>",
-      "the seed of a random split and of what is held out (default: 0)",
+      `the seed of a random split and of what is held out (default: ${dataDefaults.splitSeed})`,
     ),
   valFraction: () =>
     shareOption(
       "--val-fraction <share>",
-      "image folders without test images: the share of each class that is held out (default: 0.2)",
+      `image folders without test images: the share of each class that is held out (default: ${dataDefaults.valFraction})`,
     ),
   imageSize: () =>
     integerOption(
       "--image-size <pixels>",
-      "image folders: height and width of the images (default: 32)",
+      `image folders: height and width of the images (default: ${dataDefaults.imageSize})`,
       imageLimits.imageSize,
     ),
   labels: () =>

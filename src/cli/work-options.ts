@@ -1,7 +1,10 @@
 /** Options that say how a training is carried out and change nothing of its result, those of one run and of a sweep's. */
 import { Command } from "commander";
 import type { OpenOptions } from "../engine/open-device.js";
-import type { CheckpointInterval } from "../experiments/training-events.js";
+import {
+  type CheckpointInterval,
+  defaultCheckpoints,
+} from "../experiments/training-events.js";
 import type { AdapterOptions } from "./adapter.js";
 import { commonOptions, integerOption, positiveOption } from "./options.js";
 
@@ -20,14 +23,14 @@ export function addWorkOptions(command: Command): Command {
     .addOption(
       integerOption(
         "--checkpoint-every <epochs>",
-        "write a checkpoint every so many epochs (default: 1)",
+        `write a checkpoint every so many epochs (default: ${defaultCheckpoints.epochs})`,
         { min: 1 },
       ),
     )
     .addOption(
       positiveOption(
         "--checkpoint-seconds <s>",
-        "write one too when the last is so old (default: 600)",
+        `write one too when the last is so old (default: ${defaultCheckpoints.seconds})`,
       ),
     )
     .addOption(commonOptions.adapter())

@@ -70,6 +70,9 @@ export interface TrainEvents {
   onCheckpoint?: (checkpoint: Checkpoint) => Promise<void>;
 }
 
+/** Where nothing else is asked for. */
+export const defaultCheckpoints = { epochs: 1, seconds: 600 } as const;
+
 /** When checkpoints are due, whichever comes first; one is made at the end and before an interruption too. */
 export interface CheckpointInterval {
   readonly epochs?: number;
@@ -82,7 +85,7 @@ export interface TrainControl {
   readonly kernels?: KernelRecord | undefined;
   /** Goes on from here, to the same result as if the run had never stopped. */
   readonly resumeFrom?: CheckpointFile | undefined;
-  /** Default: every epoch, and every ten minutes. */
+  /** Default: `defaultCheckpoints`. */
   readonly checkpoint?: CheckpointInterval | undefined;
   /** Stops the run after the step in flight: it makes a checkpoint and rejects with InterruptedError. */
   readonly signal?: AbortSignal | undefined;

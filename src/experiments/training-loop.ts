@@ -14,16 +14,15 @@ import type { PoisonResult } from "./poison.js";
 import { epochOrder, learningRateAt } from "./schedule.js";
 import type { Course, TrainSettings } from "./settings.js";
 import { DivergedError, InterruptedError } from "./training-errors.js";
-import type {
-  EvalRecord,
-  StepRecord,
-  TrainControl,
-  TrainEvents,
-  TrainResult,
+import {
+  defaultCheckpoints,
+  type EvalRecord,
+  type StepRecord,
+  type TrainControl,
+  type TrainEvents,
+  type TrainResult,
 } from "./training-events.js";
 import type { Weights } from "./weights.js";
-
-const defaultCheckpointSeconds = 600;
 
 /** Steps whose losses have been asked for but not read. */
 interface Chunk {
@@ -104,7 +103,8 @@ export class TrainingLoop {
         await this.#recordEvaluation(evaluated.result);
       }
       this.#epochsDone = epoch;
-      const every = this.parts.control.checkpoint?.epochs ?? 1;
+      const every =
+        this.parts.control.checkpoint?.epochs ?? defaultCheckpoints.epochs;
       if (epoch % every === 0 || epoch === epochs || this.#overdue())
         await this.#checkpoint();
       await this.#stopIfAsked();
@@ -287,7 +287,7 @@ export class TrainingLoop {
   /** Whether the last checkpoint is older than it should get. */
   #overdue(): boolean {
     const { events, control } = this.parts;
-    const seconds = control.checkpoint?.seconds ?? defaultCheckpointSeconds;
+    const seconds = control.checkpoint?.seconds ?? defaultCheckpoints.seconds;
     const age = performance.now() - this.#kept.time;
     return events.onCheckpoint !== undefined && age >= 1000 * seconds;
   }
