@@ -1,11 +1,16 @@
 import { defineConfig } from "vitest/config";
 
 const slow = "test/**/*.slow.test.ts";
+const slowEngine = "test/{engine,models}/**/*.slow.test.ts";
+
+/** Compiling, most of the time of these files, takes one core; a device's waits take none. */
+const inPairs = { fileParallelism: true, maxWorkers: 2 };
+const slowTimeouts = { testTimeout: 900_000, hookTimeout: 300_000 };
 
 /**
- * Three suites: `fast` is what `npm test` runs; `slow` holds the files named *.slow.test.ts (whole trainings, kill and
- * resume, other runtimes); `swiftshader` runs the engine's tests again on the bundled software adapter. An empty
- * selection fails.
+ * The suites: `fast` is what `npm test` runs. The files named *.slow.test.ts are `slow-engine` (deep models, all variants of
+ * kernels) and `slow` (whole trainings, kill and resume, browsers). `swiftshader` runs the engine's tests again on the bundled
+ * software adapter. An empty selection fails.
  */
 export default defineConfig({
   test: {
@@ -17,11 +22,9 @@ export default defineConfig({
         extends: true,
         test: {
           name: "fast",
-          // Compiling, most of its time, takes one core; a device's waits take none.
-          fileParallelism: true,
-          maxWorkers: 2,
+          ...inPairs,
           include: ["test/**/*.test.ts"],
-          // golden.slow.test.ts has all models; files of single ones are for the other runtimes.
+          // The slow suite has all models; files of single ones are for the other runtimes.
           exclude: [slow, "test/models/golden-*.test.ts"],
           testTimeout: 180_000,
           hookTimeout: 120_000,
@@ -30,10 +33,19 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: "slow-engine",
+          ...inPairs,
+          include: [slowEngine],
+          ...slowTimeouts,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: "slow",
           include: [slow],
-          testTimeout: 900_000,
-          hookTimeout: 300_000,
+          exclude: [slowEngine],
+          ...slowTimeouts,
         },
       },
       {

@@ -4,7 +4,7 @@ import { testAgainstPyTorch } from "./against-pytorch.js";
 
 const { target } = await testDevice();
 
-// On the kernels that the adapter runs. golden.slow.test.ts has the other families and models; other runtimes have the other
+// On the kernels that the adapter runs. golden-{families,deep}.slow.test.ts have the other families and models; other runtimes the other
 // small models in files of their own.
 describe("models against PyTorch", () => {
   testAgainstPyTorch("lenet", { name: "native", ...target });
