@@ -132,16 +132,12 @@ function loadCifar(
   files: FileMap,
   options: LoadOptions,
 ): Dataset {
-  const { imageSize, valFraction } = { ...dataDefaults, ...defined(options) };
+  const { imageSize } = { ...dataDefaults, ...defined(options) };
   if (imageSize !== dataDefaults.imageSize)
     throw new UserError(
       `--image-size ${imageSize}: CIFAR's images are 32×32; only image folders are resized`,
     );
-  if (valFraction !== dataDefaults.valFraction)
-    throw new UserError(
-      `--val-fraction ${valFraction}: CIFAR has test images of its own; nothing is held out`,
-    );
-  refuseIdleSeed("CIFAR", options);
+  refuseHoldOut("CIFAR", options);
   const layout = isOfficial(spec) ? spec : detectCifarLayout(files.keys())!;
   return parseCifar(files, layout, {
     name,
@@ -178,11 +174,7 @@ async function loadImages(
       throw new UserError(
         "--data-split random: what is held out of this folder is drawn at random already; --split-seed draws it anew",
       );
-    if (!report.heldOut && valFraction !== dataDefaults.valFraction)
-      throw new UserError(
-        `--val-fraction ${valFraction}: ${path} has test images of its own; nothing is held out`,
-      );
-    if (!report.heldOut) refuseIdleSeed(path, options);
+    if (!report.heldOut) refuseHoldOut(path, options);
     options.onFolder?.(report);
     return report.dataset;
   } finally {
@@ -190,11 +182,16 @@ async function loadImages(
   }
 }
 
-/** @throws UserError for a split's seed where nothing is drawn at random */
-function refuseIdleSeed(
-  name: string,
-  { splitSeed = dataDefaults.splitSeed, dataSplit }: LoadOptions,
-): void {
+/** @throws UserError for options of a hold-out, where a data set has test images of its own */
+function refuseHoldOut(name: string, options: LoadOptions): void {
+  const { valFraction, splitSeed, dataSplit } = {
+    ...dataDefaults,
+    ...defined(options),
+  };
+  if (valFraction !== dataDefaults.valFraction)
+    throw new UserError(
+      `--val-fraction ${valFraction}: ${name} has test images of its own; nothing is held out`,
+    );
   if (splitSeed !== dataDefaults.splitSeed && dataSplit !== "random")
     throw new UserError(
       `--split-seed ${splitSeed}: ${name} has test images of its own; take --data-split random to draw others`,

@@ -151,10 +151,10 @@ export function replaceSettings(
   own: Partial<TrainSettings>,
 ): Partial<TrainSettings> {
   const { epochs, steps, ...others } = base;
-  const kept = own.epochs ?? own.steps;
+  const length = own.epochs ?? own.steps;
   return {
     ...others,
-    ...(kept === undefined && defined({ epochs, steps })),
+    ...(length === undefined && defined({ epochs, steps })),
     ...own,
   };
 }

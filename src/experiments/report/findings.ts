@@ -10,9 +10,9 @@ export function runSentences(run: RunData, images: number | null): string[] {
   const { row, summary, poison } = run;
   const { last, best } = summary ?? {};
   return [
-    row.top1Last === null
+    !last
       ? `${row.model} has not finished training.`
-      : `${row.model} recognises ${percent(row.top1Last)} of the ${images?.toLocaleString("en") ?? ""} test images after ${last?.epoch ?? "its"} epochs.`.replaceAll(
+      : `${row.model} recognises ${percent(last.top1)} of the ${images?.toLocaleString("en") ?? ""} test images after ${last.epoch} epochs.`.replaceAll(
           "  ",
           " ",
         ),

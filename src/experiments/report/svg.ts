@@ -133,9 +133,8 @@ export function frame(options: FrameOptions): Frame {
       ? axis.format(value)
       : scale.tickFormat(typeof axis.ticks === "number" ? axis.ticks : 5)(value); // prettier-ignore
   const rows = list(options.y, y);
-  const longest = Math.max(
-    ...rows.map((value) => textWidth(format(options.y, y, value))),
-  );
+  const labels = rows.map((value) => format(options.y, y, value));
+  const longest = Math.max(...labels.map((label) => textWidth(label)));
   // Labels of up to three digits leave all charts alike.
   const left = options.left ?? Math.max(38, Math.ceil(longest) + 9);
   const x = scaleLinear(options.x.domain, [left, right]);
@@ -157,8 +156,8 @@ export function frame(options: FrameOptions): Frame {
       "g",
       { fill: "var(--muted)" },
       rows
-        .map((value) =>
-          text(left - 7, y(value) + 4, format(options.y, y, value), {
+        .map((value, i) =>
+          text(left - 7, y(value) + 4, labels[i]!, {
             "text-anchor": "end",
           }),
         ) // prettier-ignore
