@@ -44,7 +44,8 @@ describe("waiting gently", () => {
     for (let i = 0; i < 500; i++) await gently(software, Promise.resolve());
     const start = performance.now();
     await gently(software, inMilliseconds(100));
-    expect(performance.now() - start).toBeLessThan(200);
+    // With a nap for every promise it would be four seconds.
+    expect(performance.now() - start).toBeLessThan(1000);
   });
 
   it("hands on what the promise says", async () => {

@@ -97,10 +97,10 @@ const tprOf = (model: string, level: number, index: number) => {
 
 describe("the page in Chromium", () => {
   it("loads nothing, complains of nothing and is quick", async () => {
-    const started = performance.now();
     const { page, complaints } = await open();
-    await page.evaluate(() => new Promise(requestAnimationFrame));
-    expect(performance.now() - started).toBeLessThan(5000);
+    // Milliseconds from the start of the page's loading to a frame that shows it.
+    const shown = await page.evaluate(() => new Promise<number>(requestAnimationFrame)); // prettier-ignore
+    expect(shown).toBeLessThan(5000);
     expect(await page.locator("form.choices:visible").count()).toBe(6);
     expect(complaints).toEqual([]);
     await page.close();
@@ -189,9 +189,12 @@ describe("the page in Chromium", () => {
     const figure = page.locator("#figure-impact-index");
     await figure.locator("summary").click();
     const impact = parseImpact(readFileSync(join(made.dir, "impact.csv"), "utf8")); // prettier-ignore
-    expect(await figure.locator(".table tbody tr").count()).toBe(impact.length);
+    // The browser tells the page of what was opened in a task of its own, after the click.
+    const body = figure.locator(".table tbody tr");
+    await body.first().waitFor();
+    expect(await body.count()).toBe(impact.length);
     expect(await figure.locator(".table thead th[scope=col]").allTextContents()).toContain("ci_low"); // prettier-ignore
-    const second = figure.locator(".table tbody tr").nth(9).locator("td");
+    const second = body.nth(9).locator("td");
     expect(await second.nth(0).innerText()).toBe(classes[3]);
     const exchange = page.locator("#figure-exchange-rate");
     const download = page.waitForEvent("download");
@@ -210,7 +213,7 @@ describe("the page in Chromium", () => {
     expect(await skip.evaluate((link) => link === document.activeElement)).toBe(true); // prettier-ignore
     expect((await skip.boundingBox())!.y).toBeGreaterThanOrEqual(0);
     await page.keyboard.press("Enter");
-    expect(page.url()).toMatch(/#content$/);
+    await page.waitForURL(/#content$/);
     const stops: { name: string; seen: boolean }[] = [];
     const reached = new Set<string>();
     for (let i = 0; i < 200; i++) {

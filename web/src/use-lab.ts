@@ -106,7 +106,8 @@ export function useLab(parameters: Parameters): [LabState, Actions] {
     });
     client.current.send({ kind: "open", page: document.baseURI });
   }, []);
-  useEffect(() => {
+  // Together with what the page shows: who reads one may rely on the other.
+  useLayoutEffect(() => {
     document.body.dataset["state"] = state.phase;
   }, [state.phase]);
   // Before the browser takes the focus off a button that is disabled now.
