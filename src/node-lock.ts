@@ -21,6 +21,7 @@ import { UserError } from "./errors.js";
 import {
   makeFolder,
   removeEmpty,
+  StorageError,
   storageError,
   temporaryPath,
 } from "./node-atomic.js";
@@ -63,7 +64,10 @@ const defaultSilenceMs = 60_000;
 /** Clocks of machines that share a disk differ by less than this: a lock of this age needs no watching. */
 const certainMs = 600_000;
 
-/** Locks of this process. */
+/**
+ * Locks that this process took. A released one stays: until its file is gone, another that waits in this process would
+ * take it for one that a killed process left.
+ */
 const held = new Set<string>();
 
 /** The lock files of a folder, by their names. */
@@ -142,6 +146,18 @@ export async function refuseLocked(path: string, doing: string): Promise<void> {
     throw refusal(path, holder, doing);
 }
 
+/** Removes a lock that a killed process surely left, where that is possible. Does not wait. */
+export async function removeDeadLock(path: string): Promise<void> {
+  try {
+    const seen = await look(path);
+    if (seen?.holder && stateOf(seen.holder) === "gone")
+      await removeIf(path, seen.text);
+  } catch (error) {
+    // What is only read here may be on a disk that cannot be written.
+    if (!(error instanceof StorageError)) throw error;
+  }
+}
+
 function refusal(
   path: string,
   holder: Holder | undefined,
@@ -185,7 +201,6 @@ function create(path: string): Lock | undefined {
   return {
     release: async () => {
       clearInterval(signs);
-      held.delete(token);
       const seen = await look(path);
       if (seen?.holder?.token === token) await rm(path, { force: true });
     },

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../errors.js";
-import { refuseLocked } from "../node-lock.js";
+import { refuseLocked, removeDeadLock } from "../node-lock.js";
 import { type CheckpointFile, decodeCheckpoint } from "./checkpoint.js";
 import { configHash } from "./config-hash.js";
 import { isObject, type JsonObject, jsonValue } from "./json.js";
@@ -63,7 +63,8 @@ export type RunState =
   | { readonly kind: "done"; readonly summary: RunSummary };
 
 /**
- * What to do for a run of these settings in this folder. Writes nothing.
+ * What to do for a run of these settings in this folder. Writes nothing; a finished run loses the lock of a process that was
+ * killed after its last file.
  *
  * @throws UserError where the folder is something else, or the run in it has other settings, or may not be touched.
  */
@@ -97,7 +98,10 @@ export async function findRun(
     );
   requireSame(out, config, settings);
   const summary = await readSummary(out);
-  if (summary) return { kind: "done", summary };
+  if (summary) {
+    await removeDeadLock(paths.lock);
+    return { kind: "done", summary };
+  }
   return existsSync(paths.last)
     ? { kind: "resume", config }
     : { kind: "start" };

@@ -17,6 +17,7 @@ const logitsOf = (path: string) =>
 const network = "--model resnet8 --width 0.5 --stem imagenet";
 const data = "--data sample --test-limit 20";
 
+// Compiles all kernels where the driver has none of them yet.
 beforeAll(() => {
   const { code, stderr } = run(
     `train ${network} ${data} --train-limit 40 --batch 20 --epochs 1 --out run`,
@@ -24,7 +25,7 @@ beforeAll(() => {
   expect(stderr).not.toContain("tarnish: ");
   expect(code).toBe(0);
   expect(run("export --run run --out weights.safetensors").code).toBe(0);
-});
+}, 300_000);
 
 describe("an exported file", () => {
   it("holds PyTorch's state_dict and nothing else", () => {

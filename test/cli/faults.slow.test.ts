@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
+import { leaveDeadLock } from "../dead-lock.js";
 import {
   type CommandResult,
   complaint,
@@ -97,7 +98,8 @@ describe("a second Ctrl-C", () => {
     });
     while (child.exitCode === null && metrics("impatient") < 2) await sleep(10);
     child.kill("SIGINT");
-    await sleep(600);
+    // Well after what counts as the same request (interrupt.ts), and before the loss.
+    await sleep(1500);
     child.kill("SIGINT");
     const { code, stdout, stderr } = await ended;
     expect(code).toBe(130);
@@ -168,7 +170,7 @@ describe("a lost device", () => {
 });
 
 describe("--resume", () => {
-  it("starts where there is nothing, and says when there is nothing left to do", () => {
+  it("starts where there is nothing, and says when there is nothing left to do", async () => {
     expect(run("--out fresh --resume").code).toBe(0);
     expectSameRun(at("fresh"), at("reference"));
     const before = statSync(at("fresh", "summary.json")).mtimeMs;
@@ -177,6 +179,10 @@ describe("--resume", () => {
     expect(again.stderr).toContain("fresh: is done, there is nothing left to train"); // prettier-ignore
     expect(JSON.parse(again.stdout)).toEqual({ out: "fresh", ...summaryOf(at("fresh")) }); // prettier-ignore
     expect(statSync(at("fresh", "summary.json")).mtimeMs).toBe(before);
+    // A process that was killed after its last file has left its lock.
+    await leaveDeadLock(at("fresh", "tarnish.lock"));
+    expect(run("--out fresh --resume").code).toBe(0);
+    expectSameRun(at("fresh"), at("reference"));
   });
 
   it("makes the tables again where the end is missing", () => {

@@ -52,8 +52,8 @@ export async function startMirror(options: MirrorOptions): Promise<Mirror> {
     if (breaks-- > 0) {
       const half = from + Math.ceil((file.length - from) / 2);
       response.write(file.subarray(from, half), () => {
-        // Lets the bytes arrive before the connection goes.
-        setTimeout(() => request.socket.destroy(), 20);
+        // Lets the bytes arrive before the connection goes: what is still on its way is lost with it.
+        setTimeout(() => request.socket.destroy(), 250);
       });
     } else response.end(file.subarray(from));
   };

@@ -12,7 +12,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, describe, expect, it } from "vitest";
-import { acquireLock, LockedError, refuseLocked } from "../../src/node-lock.js";
+import {
+  acquireLock,
+  type Lock,
+  LockedError,
+  refuseLocked,
+  removeDeadLock,
+} from "../../src/node-lock.js";
 
 const folder = mkdtempSync(join(tmpdir(), "tarnish-lock-"));
 const path = join(folder, "tarnish.lock");
@@ -69,6 +75,22 @@ describe("a lock", () => {
     expect(most).toBe(1);
     expect(existsSync(path)).toBe(false);
   });
+
+  it("is never taken for a killed process's while it is released", async () => {
+    for (let round = 0; round < 30; round++) {
+      const lock = await acquireLock(path, { doing });
+      // Looks at the lock at every moment of its release.
+      const looks = Array.from({ length: 10 }, async () => {
+        for (let turn = 0; turn < round % 10; turn++) await Promise.resolve();
+        return acquireLock(path, { doing }).catch((error: unknown) => error);
+      });
+      const [, ...taken] = await Promise.all([lock.release(), ...looks]);
+      const holders = taken.filter((one): one is Lock => !(one instanceof LockedError)); // prettier-ignore
+      expect(holders.length).toBeLessThan(2);
+      await Promise.all(holders.map((holder) => holder.release()));
+      expect(existsSync(path)).toBe(false);
+    }
+  });
 });
 
 describe("a lock that a killed process left", () => {
@@ -77,6 +99,22 @@ describe("a lock that a killed process left", () => {
     leave({ pid });
     await refuseLocked(path, doing);
     await takeOver();
+  });
+
+  it("goes where nobody takes it over, and nobody else's does", async () => {
+    const { pid } = spawnSync(process.execPath, ["--version"]);
+    leave({ pid });
+    await removeDeadLock(path);
+    expect(existsSync(path)).toBe(false);
+    await removeDeadLock(path);
+    const lock = await acquireLock(path, { doing });
+    await removeDeadLock(path);
+    expect(existsSync(path)).toBe(true);
+    await lock.release();
+    leave({ place: "another container" });
+    await removeDeadLock(path);
+    expect(existsSync(path)).toBe(true);
+    rmSync(path);
   });
 
   it("is taken over at once where its number is this process's, as in a container that was started again", async () => {
@@ -106,11 +144,13 @@ describe("a lock that a killed process left", () => {
   it("of another place is taken over when it gives no sign, and not before", async () => {
     const elsewhere = { place: "another container", host: "node-7" };
     leave(elsewhere);
+    // Told once the lock has been looked at: the sign comes after that.
     const lines: string[] = [];
-    const onWait = (line: string) => lines.push(line);
+    const onWait = (line: string) => {
+      lines.push(line);
+      utimesSync(path, new Date(), new Date(Date.now() - 5_000));
+    };
     const waiting = acquireLock(path, { doing, silenceMs: 400, onWait });
-    await sleep(60);
-    utimesSync(path, new Date(), new Date(Date.now() - 5_000));
     await expect(waiting).rejects.toThrow("is being trained by process");
     await expect(waiting).rejects.toThrow(" on node-7;");
     expect(lines.join()).toContain("waiting up to 1 seconds");

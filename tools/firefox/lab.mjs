@@ -33,9 +33,9 @@ try {
   page.on("pageerror", ({ message }) => complaints.push(message));
   // Asked again and again: a question that is open for long is not answered.
   const until = async (condition) => {
-    for (const end = Date.now() + 240_000; Date.now() < end; await sleep(500))
+    for (const end = Date.now() + 600_000; Date.now() < end; await sleep(500))
       if (await page.evaluate(condition)) return;
-    throw new Error("no end after four minutes");
+    throw new Error("no end after ten minutes");
   };
   await page.goto(address);
   await until(() => ["done", "failed"].includes(document.body.dataset.state));
