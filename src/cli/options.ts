@@ -105,6 +105,9 @@ export function refuseEmptyValues(command: Command): void {
   for (const option of command.options)
     if (command.getOptionValue(option.attributeName()) === "")
       throw refuse(option.long ?? option.flags, "a value", "");
+  command.registeredArguments.forEach((argument, i) => {
+    if (command.args[i] === "") throw refuse(argument.name(), "a value", "");
+  });
 }
 
 export function shareOption(flags: string, description: string): Option {

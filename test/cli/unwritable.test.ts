@@ -57,3 +57,13 @@ it.each([
   expect(complaint(result)).toBe(`tarnish: ${flag}: expected a value, got ""`);
   expect(result.code).toBe(2);
 });
+
+it.each([
+  ["dir", ["report"]],
+  ["run", ["issues"]],
+  ["data", ["data", "show"]],
+])("an empty <%s> is refused", (name, command) => {
+  const result = run([...command, ""]);
+  expect(complaint(result)).toBe(`tarnish: ${name}: expected a value, got ""`);
+  expect(result.code).toBe(2);
+});
