@@ -119,7 +119,8 @@ function firstOf<T>(
 }
 
 function complaint(path: string, what: string, value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value); // eslint-disable-line @typescript-eslint/no-unnecessary-condition -- undefined has no JSON
+  // NaN, Infinity and undefined have no JSON.
+  const text = typeof value === "object" || typeof value === "string" ? JSON.stringify(value) : String(value); // prettier-ignore
   const got = text.length > 60 ? `${text.slice(0, 57)}…` : text;
   return `${path === "" ? "" : `${path}: `}expected ${what}, got ${got}`;
 }

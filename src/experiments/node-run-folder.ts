@@ -10,7 +10,7 @@ import { isObject, type JsonObject, jsonValue } from "./json.js";
 import { readText, requireFreshFolder } from "./node-files.js";
 import { isFolderOf, requireOwnFolder } from "./node-folder-kinds.js";
 import type { RunFacts, RunSummary } from "./run-files.js";
-import type { TrainSettings } from "./settings.js";
+import { flagOf, type TrainSettings } from "./settings.js";
 import { decodeFile } from "./weights.js";
 
 const factNames: ReadonlySet<string> = new Set(
@@ -132,7 +132,7 @@ function requireSame(
   const differences = [...names]
     .filter((name) => !factNames.has(name))
     .map((name) => ({
-      flag: `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+      flag: flagOf(name),
       was: worded(config[name]),
       is: worded(now[name]),
     }))

@@ -1,18 +1,19 @@
 /** What a training run is asked to do: the flags of `train` under their own names, with defaults, checked in one place. */
-import { dataDefaults, type DataSplit } from "../data/defaults.js";
-import type { Augmentation } from "../engine/image-source.js";
+import type { DataSplit } from "../data/defaults.js";
 import type { Precision } from "../engine/precision.js";
 import { UserError } from "../errors.js";
 import { defaultStem, type Stem } from "../models/options.js";
 import { findModel } from "../models/registry.js";
 import type { NoiseKind } from "./poison.js";
 import type { Order } from "./schedule.js";
+import { type augmentations, defaultSettings } from "./settings-defaults.js";
+import { settingsError } from "./settings-schema.js";
 
-export const augmentations = {
-  none: { padding: 0, flip: false, distort: false },
-  standard: { padding: 4, flip: true, distort: false },
-  study: { padding: 2, flip: true, distort: true },
-} as const satisfies Record<string, Augmentation>;
+export {
+  augmentations,
+  defaultData,
+  defaultSettings,
+} from "./settings-defaults.js";
 
 export type AugmentName = keyof typeof augmentations;
 
@@ -69,36 +70,13 @@ export interface TrainSettings extends DataSettings {
   readonly logEvery: number;
 }
 
-/** What data is loaded where nothing else is said. */
-export const defaultData = {
-  data: "sample",
-  ...dataDefaults,
-} as const satisfies DataSettings;
-
-export const defaultSettings = {
-  ...defaultData,
-  model: "lenet",
-  width: 1,
-  epochs: 30,
-  batch: 128,
-  momentum: 0.9,
-  weightDecay: 5e-4,
-  nesterov: false,
-  warmup: 0,
-  labelSmoothing: 0,
-  noise: 0,
-  noiseKind: "shuffle",
-  keep: 1,
-  augment: "standard",
-  order: "shuffle",
-  seed: 0,
-  precision: "f32",
-  evalEvery: 1,
-  logEvery: 10,
-} as const satisfies Partial<TrainSettings>;
-
 /** What the device's arithmetic can hold. */
 const largestFloat = (2 - 2 ** -23) * 2 ** 127;
+
+/** The flag of a setting: `--micro-batch` of microBatch. */
+export function flagOf(name: string): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
 
 /** Fills in the defaults and checks what can be checked without the data. Throws UserError. */
 export function resolveSettings(given: Partial<TrainSettings>): TrainSettings {
@@ -109,6 +87,8 @@ export function resolveSettings(given: Partial<TrainSettings>): TrainSettings {
     ...defaultSettings,
     ...defined(given),
   };
+  const error = settingsError({ ...settings });
+  if (error !== null) throw new UserError(error.replace(/^\w+/, flagOf));
   if (settings.nesterov && settings.momentum === 0) {
     throw new UserError("--nesterov: needs a --momentum above 0");
   }
@@ -116,15 +96,6 @@ export function resolveSettings(given: Partial<TrainSettings>): TrainSettings {
     throw new UserError(
       `--micro-batch ${settings.microBatch}: is larger than --batch ${settings.batch}`,
     );
-  if (settings.momentum >= 1)
-    throw new UserError(
-      `--momentum: expected a number in [0, 1), got ${settings.momentum}`,
-    );
-  if (settings.labelSmoothing > 1) {
-    throw new UserError(
-      `--label-smoothing: expected a number in [0, 1], got ${settings.labelSmoothing}`,
-    );
-  }
   for (const [flag, value] of [
     ["--lr", settings.lr],
     ["--weight-decay", settings.weightDecay],

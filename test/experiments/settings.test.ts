@@ -65,6 +65,11 @@ describe("resolveSettings", () => {
       /^--nesterov.*--momentum/,
     ],
     ["a momentum of 1", { momentum: 1 }, /^--momentum.*got 1/],
+    ["no epoch", { epochs: 0 }, /^--epochs: expected a whole number.*got 0/],
+    ["a batch that is no number", { batch: NaN }, /^--batch: .*got NaN/],
+    ["parts of no image", { microBatch: 0 }, /^--micro-batch: .*got 0/],
+    ["half a seed", { seed: 0.5 }, /^--seed: .*got 0\.5/],
+    ["an unknown word", { augment: "x" as "none" }, /^--augment: .*none/],
     [
       "a label smoothing above 1",
       { labelSmoothing: 1.5 },
