@@ -9,10 +9,11 @@ import { temporaryPath } from "../node-atomic.js";
 import { writeCsv } from "./csv.js";
 import type { IssueQuality, IssueRanking, Suspect } from "./issues.js";
 import { type GalleryItem, galleryPage } from "./issues-gallery.js";
+import { parseObject } from "./json.js";
 import { readFileOrRefuse, writeFolder } from "./node-files.js";
-import { parseJson } from "./noise-matrix.js";
-import { labelsSha256, type PoisonRecord } from "./poison.js";
+import { labelsSha256 } from "./poison.js";
 import type { TrainSettings } from "./settings.js";
+import { settingsError } from "./settings-schema.js";
 
 /** An earlier run: how it was trained, on which labels and images. */
 export interface EarlierRun {
@@ -24,16 +25,36 @@ export interface EarlierRun {
 /** Reads config.json, labels.npy and poison.json of a run folder. Throws UserError where one is missing or damaged. */
 export async function readEarlierRun(folder: string): Promise<EarlierRun> {
   const read = (name: string) => readFileOrRefuse(join(folder, name));
-  const readJson = async (name: string) =>
-    parseJson(new TextDecoder().decode(await read(name)), join(folder, name));
-  const settings = (await readJson("config.json")) as Partial<TrainSettings>;
-  const poison = (await readJson("poison.json")) as Partial<PoisonRecord>;
+  const readObject = async (name: string) =>
+    parseObject(new TextDecoder().decode(await read(name)), join(folder, name));
+  const settings = await readObject("config.json");
+  const error = settingsError(settings);
+  if (error !== null)
+    throw new UserError(`${join(folder, "config.json")}: ${error}`);
+  const poison = await readObject("poison.json");
   const given = readNpy(await read("labels.npy"), join(folder, "labels.npy"));
-  if ((await labelsSha256(given)) !== poison.labelsSha256 || !poison.kept)
+  if ((await labelsSha256(given)) !== poison["labelsSha256"])
     throw new UserError(
       `${folder}: labels.npy and poison.json do not belong together; the run folder is damaged`,
     );
-  return { settings, given, kept: Int32Array.from(poison.kept) };
+  if (!isSubset(poison["kept"], given.length))
+    throw new UserError(
+      `${join(folder, "poison.json")}: kept is no list of different images below ${given.length}`,
+    );
+  return {
+    settings: settings,
+    given,
+    kept: Int32Array.from(poison["kept"]),
+  };
+}
+
+/** Whether a value is a list of different whole numbers from 0 to `count` − 1. */
+function isSubset(value: unknown, count: number): value is number[] {
+  return (
+    Array.isArray(value) &&
+    new Set(value).size === value.length &&
+    value.every((one) => Number.isInteger(one) && one >= 0 && one < count)
+  );
 }
 
 export interface IssueReport {
