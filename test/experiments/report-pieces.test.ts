@@ -1,12 +1,13 @@
 import { describe, expect, it } from "vitest";
-import type { ExchangeRow } from "../../src/experiments/measures.js";
-import { estimate } from "../../src/experiments/report/aggregate.js";
+import type { ExchangeRow, ImpactRow } from "../../src/experiments/measures.js";
+import { estimate, type ModelRuns } from "../../src/experiments/report/aggregate.js"; // prettier-ignore
 import { cellsMarkup } from "../../src/experiments/report/cells.js";
 import { orderByConfusion, orderByRecall, topConfusions } from "../../src/experiments/report/class-order.js"; // prettier-ignore
 import { equivalentText, exchangeSentence, intervalText } from "../../src/experiments/report/exchange.js"; // prettier-ignore
 import { standaloneSvg, variant } from "../../src/experiments/report/figure.js"; // prettier-ignore
 import { rowOrder } from "../../src/experiments/report/grid.js";
 import { rounded, signed } from "../../src/experiments/report/html.js";
+import { impactFigure } from "../../src/experiments/report/impact.js";
 import { smooth } from "../../src/experiments/report/loss.js";
 import { resolveLight, shade } from "../../src/experiments/report/palette.js";
 import { parseMetrics } from "../../src/experiments/run-reading.js";
@@ -167,6 +168,18 @@ describe("drawing", () => {
   it("numbers read as a person writes them", () => {
     expect([0.27, 0.075, 0.05, 0, 1].map(rounded)).toEqual(["27\u00a0%", "7.5\u00a0%", "5\u00a0%", "0\u00a0%", "100\u00a0%"]); // prettier-ignore
     expect([0.314, -0.314, -0.001].map((v) => signed(v, 2))).toEqual(["+0.31", "−0.31", "0.00"]); // prettier-ignore
+  });
+});
+
+describe("cells of the index", () => {
+  it("drop a leading 0 and no other one", () => {
+    const values = [0.314, -0.05, 10.05, 20, -10.5, 0];
+    const rows = values.map((impact, c) => ({ model: "lenet", class: `${c}`, level: 0.2, impact, tpr0: 0.1, tprNoise: 0, tprReduction: 1, ciLow: null, ciHigh: null, seeds: 1 })); // prettier-ignore
+    const group = { model: "lenet", index: 0, classes: rows.map((row) => row.class) }; // prettier-ignore
+    const { panels } = impactFigure([group as ModelRuns], rows as unknown as ImpactRow[])!; // prettier-ignore
+    const [cells] = panels[0]!.charts[0]!.svg.split('text-anchor="end"');
+    const texts = [...cells!.matchAll(/>([^<>]*\.\d\d)</g)].map(([, text]) => text); // prettier-ignore
+    expect(texts).toEqual(["+.31", "−.05", "+10.05", "+20.00", "−10.50", ".00"]); // prettier-ignore
   });
 });
 

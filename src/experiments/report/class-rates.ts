@@ -13,7 +13,7 @@ import {
 } from "./aggregate.js";
 import { type Chart, type Figure, modelChoice } from "./figure.js";
 import { heatmap, MAX_LABELLED, rowOrder } from "./grid.js";
-import { fixed, levelText, slug } from "./html.js";
+import { fixed, levelText, slug, withoutZero } from "./html.js";
 
 const ARM_COLUMN: Readonly<Record<LevelArm, string>> = {
   noise: "share of noisy labels",
@@ -55,7 +55,7 @@ function armChart(group: ModelRuns, arm: LevelArm, prefix: string): Chart[] {
         notes: order.map((c) => notes[c]!),
         scale: "seq",
         max: 1,
-        text: (value) => fixed(value, 2).replace("0.", "."),
+        text: (value) => withoutZero(fixed(value, 2)),
         columnLabel: ARM_COLUMN[arm],
         description: `True positive rate of each class of ${group.model} by ${ARM_COLUMN[arm]}`,
         legend: ["0", "0.5", "1"],

@@ -46,6 +46,11 @@ export function signed(value: number | null, digits: number): string {
     : text;
 }
 
+/** A number for narrow cells, without the 0 before its point: ".31" for "0.31", "+.31" for "+0.31". */
+export function withoutZero(text: string): string {
+  return text.replace(/^([+−]?)0\./, "$1.");
+}
+
 /** Text as a file name and an element id: lower-case letters, digits and dashes. */
 export function slug(text: string): string {
   return (

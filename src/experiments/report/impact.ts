@@ -4,7 +4,7 @@ import type { ImpactRow } from "../measures.js";
 import { type ModelRuns, trainingDraws } from "./aggregate.js";
 import type { Figure } from "./figure.js";
 import { heatmap, MAX_LABELLED, rowOrder } from "./grid.js";
-import { fixed, levelText, signed, slug } from "./html.js";
+import { fixed, levelText, signed, slug, withoutZero } from "./html.js";
 import { CHART_WIDTH } from "./svg.js";
 
 /** End of the colour scale: the largest index up to 1. A class that the clean run barely knows has a wild ratio, which must not wash out the others. */
@@ -72,8 +72,7 @@ function impactMap(
     ),
     scale: "index",
     max: scale.max,
-    // Columns are narrow: +.31 instead of +0.31.
-    text: (value) => signed(value, 2).replace("0.", "."),
+    text: (value) => withoutZero(signed(value, 2)),
     columnLabel: "level, in both arms",
     description: `Impact Index of each class of ${group.model} by level`,
     legend: [`−${scale.max}${more}`, "0", `+${scale.max}${more}`],

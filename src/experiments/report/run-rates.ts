@@ -3,7 +3,7 @@ import { writeCsv } from "../csv.js";
 import type { ModelRuns } from "./aggregate.js";
 import type { Figure } from "./figure.js";
 import { heatmap } from "./grid.js";
-import { fixed } from "./html.js";
+import { fixed, withoutZero } from "./html.js";
 import type { StudyData } from "./study.js";
 
 const RATES = [
@@ -40,7 +40,7 @@ export function runRatesFigure(
               ),
               scale: "seq",
               max: 1,
-              text: (value) => fixed(value, 2).replace("0.", "."),
+              text: (value) => withoutZero(fixed(value, 2)),
               columnLabel: "",
               description: "Recall, precision, F1 and average precision of each class", // prettier-ignore
               legend: ["0", "0.5", "1"],
