@@ -166,6 +166,12 @@ describe("the answer", () => {
     expect(note).toContain("Left out: resnet8 (from nothing to more than was tried, anything may be); resnet18 (no better on the clean data than always naming the commonest class); resnet34 (no rate at this level)."); // prettier-ignore
   });
 
+  it("names the largest reduction as it was asked for", () => {
+    const above = row({ equivalentReduction: null, censored: "above", ciLow: 0.1, ciHigh: null, largestReduction: 0.125 }); // prettier-ignore
+    const all = [series("lenet", [row({ equivalentReduction: 0.1 })]), series("shallow", [above])]; // prettier-ignore
+    expect(plain(answer(all))).toContain("to more than losing 12.5 % of the data (shallow)."); // prettier-ignore
+  });
+
   it("of one model in two quotes that model's own interval", () => {
     const all = [series("lenet", [open]), series("shallow", [row()])];
     expect(plain(answer(all))).toBe("10 % wrong labels cost shallow as much as losing 20 % of the data."); // prettier-ignore

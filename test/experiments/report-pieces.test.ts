@@ -3,7 +3,7 @@ import type { ExchangeRow, ImpactRow } from "../../src/experiments/measures.js";
 import { estimate, type ModelRuns } from "../../src/experiments/report/aggregate.js"; // prettier-ignore
 import { cellsMarkup } from "../../src/experiments/report/cells.js";
 import { orderByConfusion, orderByRecall, topConfusions } from "../../src/experiments/report/class-order.js"; // prettier-ignore
-import { equivalentText, exchangeSentence, intervalText } from "../../src/experiments/report/exchange.js"; // prettier-ignore
+import { equivalentText, exchangeSentence, exchangeTable, intervalText } from "../../src/experiments/report/exchange.js"; // prettier-ignore
 import { standaloneSvg, variant } from "../../src/experiments/report/figure.js"; // prettier-ignore
 import { rowOrder } from "../../src/experiments/report/grid.js";
 import { rounded, signed } from "../../src/experiments/report/html.js";
@@ -36,6 +36,22 @@ describe("words of the exchange rate", () => {
     for (const none of [below, { ...below, censored: null }])
       expect(exchangeSentence(none, "shallow")).toContain("cost shallow nothing that shows"); // prettier-ignore
     expect([row, above, below].map(equivalentText)).toEqual(["27\u00a0%", "more than 40\u00a0%", "nothing"]); // prettier-ignore
+  });
+
+  it("keep levels apart and as they were asked for", () => {
+    const group = { model: "shallow" } as ModelRuns;
+    const rows = [0.025, 0.03].map((noiseLevel) => ({ ...row, noiseLevel }));
+    const table = exchangeTable([{ group, budget: "epochs", rows }]);
+    expect(table.match(/[\d.]+\u00a0% noise/g)).toEqual(["2.5\u00a0% noise", "3\u00a0% noise"]); // prettier-ignore
+    // 13 % was never tried.
+    const finer = { ...above, largestReduction: 0.125, ciLow: 0.11 };
+    expect(equivalentText(finer)).toBe("more than 12.5\u00a0%");
+    expect(intervalText(finer)).toBe("11\u00a0% to more than 12.5\u00a0%");
+    expect(intervalText({ ...finer, ciLow: null, ciHigh: null })).toBeNull();
+    expect(intervalText({ ...finer, ciLow: 0.125 })).toBe("beyond 12.5\u00a0%"); // prettier-ignore
+    expect(exchangeSentence(finer, "shallow")).toContain("more than losing 12.5\u00a0% of the data"); // prettier-ignore
+    const open = exchangeSentence({ ...finer, ciLow: 0 }, "shallow");
+    expect(open).toContain("it may be more than losing 12.5\u00a0% of the data"); // prettier-ignore
   });
 
   it("have intervals that may be open", () => {

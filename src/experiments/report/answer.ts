@@ -70,7 +70,7 @@ function quotesOf(all: readonly ExchangeSeries[]): Quotes | null {
 
 /** "as much as losing 20 %", "more than losing 30 %", "nothing that shows". */
 function costText(row: ExchangeRow): string {
-  if (row.censored === "above") return `more than losing ${rounded(row.largestReduction)}`; // prettier-ignore
+  if (row.censored === "above") return `more than losing ${levelText(row.largestReduction)}`; // prettier-ignore
   return costsNothing(row)
     ? "nothing that shows"
     : `as much as losing ${equivalentText(row)}`;

@@ -4,7 +4,7 @@ import type { ExchangeRow } from "../measures.js";
 import { type Budget, budgets } from "../tables.js";
 import { type ModelRuns, trainingDraws } from "./aggregate.js";
 import type { Figure } from "./figure.js";
-import { escapeHtml, percent, rounded } from "./html.js";
+import { escapeHtml, levelText, rounded } from "./html.js";
 import { modelLegend, modelMarkers } from "./legend.js";
 import { modelColor } from "./palette.js";
 import { chart, frame, lineData, stroke, text, whiskerData } from "./svg.js";
@@ -37,7 +37,7 @@ export function costsNothing(row: ExchangeRow): boolean {
 
 /** "27 %", "more than 30 %", "nothing". */
 export function equivalentText(row: ExchangeRow): string {
-  if (row.censored === "above") return `more than ${rounded(row.largestReduction)}`; // prettier-ignore
+  if (row.censored === "above") return `more than ${levelText(row.largestReduction)}`; // prettier-ignore
   return costsNothing(row) ? "nothing" : rounded(row.equivalentReduction ?? 0);
 }
 
@@ -46,7 +46,7 @@ export function intervalText(row: ExchangeRow): string | null {
   if (row.interval === null || (row.ciLow === null && row.ciHigh === null))
     return null;
   const low = row.ciLow ?? row.largestReduction;
-  if (row.ciHigh === null) return low >= row.largestReduction ? `beyond ${rounded(row.largestReduction)}` : `${rounded(low)} to more than ${rounded(row.largestReduction)}`; // prettier-ignore
+  if (row.ciHigh === null) return low >= row.largestReduction ? `beyond ${levelText(row.largestReduction)}` : `${rounded(low)} to more than ${levelText(row.largestReduction)}`; // prettier-ignore
   return `${rounded(low)} to ${rounded(row.ciHigh)}`;
 }
 
@@ -72,9 +72,9 @@ export function quotedRow(rows: readonly ExchangeRow[]): ExchangeRow {
 export function exchangeSentence(row: ExchangeRow, model: string): string {
   const labels = `${rounded(row.effectiveRate)} wrong labels`;
   if (isOpen(row))
-    return `These runs cannot tell what ${labels} cost ${model}: it may be nothing, and it may be more than losing ${rounded(row.largestReduction)} of the data.`;
+    return `These runs cannot tell what ${labels} cost ${model}: it may be nothing, and it may be more than losing ${levelText(row.largestReduction)} of the data.`;
   if (row.censored === "above")
-    return `${labels} cost ${model} more than losing ${rounded(row.largestReduction)} of the data, the most that was tried.`;
+    return `${labels} cost ${model} more than losing ${levelText(row.largestReduction)} of the data, the most that was tried.`;
   return costsNothing(row)
     ? `${labels} cost ${model} nothing that shows: its accuracy stayed at that of the clean run or above.`
     : `${labels} cost ${model} as much as losing ${equivalentText(row)} of the data.`;
@@ -201,7 +201,7 @@ export function exchangeTable(series: readonly ExchangeSeries[]): string {
     const [low, high] = [Math.min(...values), Math.max(...values)];
     return rounded(low) === rounded(high) ? rounded(low) : `${rounded(low)} to ${rounded(high)}`; // prettier-ignore
   };
-  const head = levels.map((level) => `<th scope="col" class="number">${percent(level, 0)} noise<br><span class="aside">${rates(level)} wrong</span></th>`); // prettier-ignore
+  const head = levels.map((level) => `<th scope="col" class="number">${levelText(level)} noise<br><span class="aside">${rates(level)} wrong</span></th>`); // prettier-ignore
   const body = series.map(({ group, budget, rows }) => {
     const cells = levels.map((level) => {
       const row = rows.find((r) => r.noiseLevel === level);
