@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ExchangeRow, ImpactRow } from "../../src/experiments/measures.js";
-import { estimate, type ModelRuns } from "../../src/experiments/report/aggregate.js"; // prettier-ignore
+import { byModel, estimate, type ModelRuns } from "../../src/experiments/report/aggregate.js"; // prettier-ignore
 import { cellsMarkup } from "../../src/experiments/report/cells.js";
 import { orderByConfusion, orderByRecall, topConfusions } from "../../src/experiments/report/class-order.js"; // prettier-ignore
 import { equivalentText, exchangeSentence, exchangeTable, intervalText } from "../../src/experiments/report/exchange.js"; // prettier-ignore
@@ -8,9 +8,12 @@ import { standaloneSvg, variant } from "../../src/experiments/report/figure.js";
 import { rowOrder } from "../../src/experiments/report/grid.js";
 import { rounded, signed } from "../../src/experiments/report/html.js";
 import { impactFigure } from "../../src/experiments/report/impact.js";
-import { smooth } from "../../src/experiments/report/loss.js";
+import { lossFigure, smooth } from "../../src/experiments/report/loss.js";
 import { resolveLight, shade } from "../../src/experiments/report/palette.js";
+import { parseRun, type RunTexts, type StudyData } from "../../src/experiments/report/study.js"; // prettier-ignore
 import { parseMetrics } from "../../src/experiments/run-reading.js";
+import type { ResultRow } from "../../src/experiments/tables.js";
+import { parseRecords } from "../../src/experiments/csv.js";
 import { lineData, spread } from "../../src/experiments/report/svg.js";
 
 describe("words of the exchange rate", () => {
@@ -196,6 +199,31 @@ describe("cells of the index", () => {
     const [cells] = panels[0]!.charts[0]!.svg.split('text-anchor="end"');
     const texts = [...cells!.matchAll(/>([^<>]*\.\d\d)</g)].map(([, text]) => text); // prettier-ignore
     expect(texts).toEqual(["+.31", "−.05", "+10.05", "+20.00", "−10.50", ".00"]); // prettier-ignore
+  });
+});
+
+describe("epochs of a training loss", () => {
+  /** Steps 100, 200… of a run that stopped at step 500, in its second epoch of 391 steps. */
+  const metrics = [100, 200, 300, 400, 500].map((step) => ({ kind: "step", step, epoch: step > 391 ? 2 : 1, loss: 2 })); // prettier-ignore
+  const evals = [[391, 1], [500, 2]].map(([step, epoch]) => ({ kind: "eval", step, epoch, loss: 2, top1: 0.5, top5: null })); // prettier-ignore
+  const lines = (records: readonly object[]) => records.map((record) => `${JSON.stringify(record)}\n`).join(""); // prettier-ignore
+  const epochsOf = (texts: RunTexts) => {
+    const row = { model: "lenet", arm: "baseline", level: 0, seed: 0, status: "done", run: "." } as ResultRow; // prettier-ignore
+    const runs = [parseRun(row, texts, "a")];
+    const { csv } = lossFigure(byModel({ runs } as StudyData))!;
+    return parseRecords(csv as string, []).filter((at) => at.optional("train_lenet_baseline") !== null).map((at) => at.number("epoch")); // prettier-ignore
+  };
+  const inEpochs = [0.256, 0.512, 0.767, 1.023, 1.279];
+
+  it("count steps by the images that were kept, whenever the run ended", () => {
+    const config = { images: 50_000, batch: 128, microBatch: 32, keep: 0.5 };
+    expect(epochsOf({ "config.json": JSON.stringify(config), "metrics.jsonl": lines([...metrics, ...evals]) })).toEqual(inEpochs); // prettier-ignore
+    // It was stopped before its first evaluation.
+    expect(epochsOf({ "config.json": JSON.stringify(config), "metrics.jsonl": lines(metrics) })).toEqual(inEpochs); // prettier-ignore
+  });
+
+  it("without config.json go by the fullest epoch", () => {
+    expect(epochsOf({ "metrics.jsonl": lines([...metrics, ...evals]) })).toEqual(inEpochs); // prettier-ignore
   });
 });
 

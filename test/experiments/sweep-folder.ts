@@ -103,22 +103,37 @@ function logitsOf(condition: Condition, options: Options): Float32Array {
   return logits;
 }
 
+const BATCH = 100;
+const IMAGES_PER_CLASS = 200;
+
+/** How long a run trains: as many epochs as the baseline, or as many steps. */
+function lengthOf(
+  { arm }: Condition,
+  epochs: number,
+  classes: number,
+  kept: number,
+) {
+  const stepsPerEpoch = Math.ceil(kept / BATCH);
+  const equalSteps = epochs * Math.ceil((IMAGES_PER_CLASS * classes) / BATCH);
+  const steps = arm === "reduction-steps" ? equalSteps : epochs * stepsPerEpoch;
+  return { steps, stepsPerEpoch, epochs: Math.ceil(steps / stepsPerEpoch) };
+}
+
 /** metrics.jsonl of a run that ends where its evaluation says. */
 function metricsOf(
   condition: Condition,
   end: { loss: number; top1: number; top5: number | null },
-  epochs: number,
+  { steps, stepsPerEpoch, epochs }: ReturnType<typeof lengthOf>,
 ): { text: string; best: { epoch: number; top1: number; loss: number } } {
-  const stepsPerEpoch = 20;
   const stream = new RandomStream(condition.seed, 101);
   const lines: object[] = [];
   let best = { epoch: epochs, ...end };
   for (let epoch = 1; epoch <= epochs; epoch++) {
     const t = epoch / epochs;
-    for (let i = 1; i <= stepsPerEpoch; i++) {
+    const lastStep = Math.min(steps, epoch * stepsPerEpoch);
+    for (let step = (epoch - 1) * stepsPerEpoch + 1; step <= lastStep; step++) {
       const floor = condition.arm === "noise" ? condition.level * 1.6 : 0.2;
       const loss = floor + 2 * Math.exp(-3 * t) + 0.3 * stream.float();
-      const step = (epoch - 1) * stepsPerEpoch + i;
       lines.push({ kind: "step", step, epoch, loss, lr: 0.02, imagesPerSecond: 900 }); // prettier-ignore
     }
     // Noisy runs peak before they learn the lies by heart.
@@ -129,17 +144,24 @@ function metricsOf(
     const loss = last ? end.loss : end.loss + (1 - rise) * 0.8 - hump * 0.4;
     const top5 = end.top5 === null || last ? end.top5 : Math.min(1, Math.max(top1, end.top5 * rise)); // prettier-ignore
     if (top1 > best.top1) best = { epoch, top1, loss, top5 };
-    const step = epoch * stepsPerEpoch;
-    lines.push({ kind: "eval", step, epoch, split: "test", loss, top1, top5 });
+    lines.push({
+      kind: "eval",
+      step: lastStep,
+      epoch,
+      split: "test",
+      loss,
+      top1,
+      top5,
+    });
   }
   const text = lines.map((line) => JSON.stringify(line)).join("\n") + "\n";
   return { text, best };
 }
 
-/** poison.json of a data set of 200 images a class. */
+/** poison.json of a data set of so many images a class. */
 function poisonOf(condition: Condition, options: Options) {
   const { classes, noiseKind } = options;
-  const images = 200 * classes.length;
+  const images = IMAGES_PER_CLASS * classes.length;
   const noise = condition.arm === "noise" ? condition.level : 0;
   const keep = condition.arm.startsWith("reduction") ? 1 - condition.level : 1;
   const selected = Math.round(noise * images);
@@ -163,17 +185,20 @@ function writeRun(
   condition: Condition,
   options: Options,
 ): ResultRow {
-  const { classes, perClass, epochs } = options;
+  const { classes, perClass } = options;
   const logits = logitsOf(condition, options);
   const labels = Int32Array.from({ length: classes.length * perClass }, (_, i) => Math.floor(i / perClass)); // prettier-ignore
   const end = evaluateLogits(logits, labels, classes.length);
-  const metrics = metricsOf(condition, end, epochs);
   const poison = poisonOf(condition, options);
+  const images = poison.kept.length;
+  const length = lengthOf(condition, options.epochs, classes.length, images);
+  const { steps, epochs } = length;
+  const metrics = metricsOf(condition, end, length);
   const config = {
     model: condition.model, width: 1, data: "sample", noise: poison.nominal, noiseKind: options.noiseKind, keep: poison.keep,
-    epochs, batch: 128, lr: 0.02, momentum: 0.9, weightDecay: 5e-4, augment: "standard", seed: condition.seed, precision: "f32",
-    classes, adapter: "llvmpipe (LLVM 15.0.6, 256 bits)", version: "0.1.0",
-    ...(condition.arm === "reduction-steps" && { steps: epochs * 20 }),
+    epochs: options.epochs, batch: BATCH, lr: 0.02, momentum: 0.9, weightDecay: 5e-4, augment: "standard", seed: condition.seed, precision: "f32",
+    classes, images, adapter: "llvmpipe (LLVM 15.0.6, 256 bits)", version: "0.1.0",
+    ...(condition.arm === "reduction-steps" && { steps }),
   }; // prettier-ignore
   // The longer the training, the more of the lies are known by heart.
   const asGiven = Math.round(poison.changed * 0.55);
@@ -181,7 +206,7 @@ function writeRun(
   const clean = poison.kept.length - poison.changed;
   const run = folder.slice(folder.indexOf("runs/"));
   const summary = {
-    run, model: condition.model, data: "sample", adapter: config.adapter, precision: "f32", steps: epochs * 20, epochs,
+    run, model: condition.model, data: "sample", adapter: config.adapter, precision: "f32", steps, epochs,
     last: { epoch: epochs, loss: end.loss, top1: end.top1, top5: end.top5, ece: end.ece },
     best: { ...metrics.best, ece: end.ece },
     memorisation: { poisoned: poison.changed, asTrue, asGiven, asOther: poison.changed - asTrue - asGiven, clean, cleanCorrect: Math.round(clean * 0.9) },

@@ -31,10 +31,16 @@ export function smooth(points: readonly EpochPoint[]): EpochPoint[] {
   });
 }
 
-/** Steps in an epoch of a run, from its own evaluations; 1 where it has none. */
-function stepsPerEpoch(run: RunData): number {
-  const last = run.evals.at(-1) ?? run.steps.at(-1);
-  return last && last.epoch > 0 ? last.step / last.epoch : 1;
+/**
+ * Steps in an epoch of a run: its kept images in batches. A run may end within an epoch, so that its last step tells
+ * nothing; without config.json its fullest epoch does.
+ */
+function stepsPerEpoch({ config, evals, steps }: RunData): number {
+  const { images, batch } = config ?? {};
+  if (typeof images === "number" && typeof batch === "number")
+    return Math.max(1, Math.ceil(images / batch));
+  const known = evals.length > 0 ? evals : steps;
+  return Math.max(1, ...known.map(({ step, epoch }) => step / epoch));
 }
 
 function trainingLoss(run: RunData): EpochPoint[] {
