@@ -23,6 +23,8 @@ export interface SweepTables extends StudyMeasures {
   readonly problems: readonly string[];
   /** Folders of runs that ended and are damaged: they have to be trained again. */
   readonly damaged: readonly string[];
+  /** Runs that are done and cannot be compared with the others, by `run` of their row: they are in no measure. */
+  readonly leftOut: readonly string[];
 }
 
 /**
@@ -40,8 +42,15 @@ export async function rebuildTables(sweepFolder: string): Promise<SweepTables> {
 /** The tables as `rebuildTables` writes them. Writes nothing. */
 export async function readTables(sweepFolder: string): Promise<SweepTables> {
   const { results, finished, problems, damaged } = await readRuns(sweepFolder);
-  const runs = comparable([...finished.values()], problems);
-  return { results, ...measureStudy(runs), problems, damaged };
+  const others = incomparable(finished);
+  const runs = [...finished].filter(([run]) => !others.has(run));
+  return {
+    results,
+    ...measureStudy(runs.map(([, files]) => files)),
+    problems: [...problems, ...others.values()],
+    damaged,
+    leftOut: [...others.keys()],
+  };
 }
 
 /** Every run that sweep.json or runs/ knows, in order, and those that are done by their folder. */
@@ -68,6 +77,7 @@ async function readRuns(sweepFolder: string): Promise<{
     .filter((name) => !names.has(name))
     .map((name) => ({ name, state: "pending" as const }));
   const results: ResultRow[] = [];
+  /** By `run` of their row. */
   const finished = new Map<string, FinishedRun>();
   const seen = new Set<string>();
   for (const { name, state } of [...planned, ...others]) {
@@ -89,7 +99,7 @@ async function readRuns(sweepFolder: string): Promise<{
       problems.push(
         `runs/${name}${done}; left out. Remove ${folder} and continue the sweep to train it again`,
       );
-    } else if (done) finished.set(name, done);
+    } else if (done) finished.set(`runs/${name}`, done);
     const ended = typeof done === "string" ? null : done;
     const status = ended
       ? "done"
@@ -158,26 +168,32 @@ async function readRun(
   }
 }
 
-/** The runs that make one study: those on other data, classes or test images than the first are left out. */
-function comparable(
-  runs: readonly FinishedRun[],
-  problems: string[],
-): FinishedRun[] {
-  const classes = runs[0]?.classes.join("\n");
-  const data = runs.find((run) => run.dataSha256)?.dataSha256;
-  const testLabels = runs.find((run) => run.testLabels)?.testLabels;
-  return runs.filter((run) => {
+/** The runs that make no study with the first, on other data, classes or test images, and why, in words. */
+function incomparable(
+  finished: ReadonlyMap<string, FinishedRun>,
+): Map<string, string> {
+  const all = [...finished.values()];
+  const classes = all[0]?.classes.join("\n");
+  const data = all.find((run) => run.dataSha256)?.dataSha256;
+  const testLabels = all.find((run) => run.testLabels)?.testLabels;
+  const others = new Map<string, string>();
+  for (const [name, run] of finished) {
     const same =
       run.classes.join("\n") === classes &&
-      (run.testLabels?.every((label, i) => label === testLabels![i]) ?? true);
-    const sameData = (run.dataSha256 ?? data) === data;
-    if (!same || !sameData) {
-      const { model, arm, level, seed } = run.rates;
-      const why = same
-        ? "trained on other data than the first run (its config.json has another dataSha256)"
-        : "evaluated on other classes or images";
-      problems.push(`${model} ${arm} ${level}, seed ${seed}: ${why}; left out`);
-    }
-    return same && sameData;
-  });
+      (!run.testLabels || sameLabels(run.testLabels, testLabels!));
+    if (same && (run.dataSha256 ?? data) === data) continue;
+    const { model, arm, level, seed } = run.rates;
+    const why = same
+      ? "trained on other data than the first run (its config.json has another dataSha256)"
+      : "evaluated on other classes or images";
+    others.set(
+      name,
+      `${model} ${arm} ${level}, seed ${seed}: ${why}; left out`,
+    );
+  }
+  return others;
+}
+
+function sameLabels(a: Int32Array, b: Int32Array): boolean {
+  return a.length === b.length && a.every((label, i) => label === b[i]);
 }

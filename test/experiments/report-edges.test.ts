@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"; // prettier-ignore
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"; // prettier-ignore
 import { join } from "node:path";
 import { parseHTML } from "linkedom";
 import { describe, expect, it } from "vitest";
@@ -8,8 +8,10 @@ import { parseCsv } from "../../src/experiments/csv.js";
 import { readStudy } from "../../src/experiments/report/node-read.js";
 import { writeReport } from "../../src/experiments/report/node-write.js";
 import { renderReport } from "../../src/experiments/report/page.js";
-import { find, percent, report, root, sweep } from "./report-helpers.js";
+import type { ResultRow } from "../../src/experiments/tables.js";
+import { find, percent, type Report, report, root, sweep } from "./report-helpers.js"; // prettier-ignore
 import { type StudyFixture, studyFolders } from "./study-fixtures.js";
+import { CIFAR10 } from "./sweep-folder.js";
 
 const text = (document: Document, selector: string) =>
   document.querySelector(selector)?.textContent ?? "";
@@ -96,6 +98,50 @@ describe("a sweep that is not whole", () => {
     expect(cellsOf.getAttribute("data-notes")).toContain("cat, 30\u00a0%: no index, because the clean run recognises no image"); // prettier-ignore
     expect(cellsOf.querySelectorAll("path[stroke='var(--muted)']")).toHaveLength(1); // prettier-ignore
     expect(text(document, "#one-class ~ .block .class-table tbody:nth-of-type(4)")).toMatch(/clean0\.0000\.000––/); // prettier-ignore
+  });
+});
+
+describe("a run that cannot be compared", () => {
+  const options = { levels: [0.2], seeds: [0, 1], epochs: 2, perClass: 8 };
+  const noisy = (rows: readonly ResultRow[]) => rows.find(({ arm, seed }) => arm === "noise" && seed === 1)!; // prettier-ignore
+  /** The lines of the accuracy table and the first sentences, without the run. */
+  const numbers = ({ document }: Report) => [text(document, "#accuracy-table"), text(document, ".findings")]; // prettier-ignore
+
+  it("on other data is named, and in no number", async () => {
+    const { dir, rows } = sweep(options);
+    for (const { run } of rows) {
+      const path = join(dir, run, "config.json");
+      const config = JSON.parse(readFileSync(path, "utf8")) as object;
+      const dataSha256 = run === noisy(rows).run ? "other" : "same";
+      writeFileSync(path, JSON.stringify({ ...config, dataSha256 }));
+    }
+    const made = await report(dir);
+    expect(text(made.document, ".missing")).toContain("lenet noise 0.2, seed 1: trained on other data than the first run"); // prettier-ignore
+    expect(text(made.document, ".kicker")).toContain("5 of 5 runs finished");
+    expect(text(made.document, "#settings ~ details pre")).not.toContain(noisy(rows).run); // prettier-ignore
+    // It is done all the same, and its row says so.
+    await rebuildTables(dir);
+    expect(readFileSync(join(dir, "results.csv"), "utf8")).toContain(`,done,${noisy(rows).run}\n`); // prettier-ignore
+    rmSync(join(dir, noisy(rows).run), { recursive: true });
+    expect(numbers(made)).toEqual(numbers(await report(dir)));
+  });
+
+  it("of other classes or test images is no internal error", async () => {
+    for (const [other, what] of [
+      [{ classes: ["airplane", "bird", "cat", "dog"] }, "evaluated on other classes or images"],
+      // The first of its images are those of the others.
+      [{ perClass: 7 }, "evaluated on other classes or images"],
+      [{ perClass: 9 }, "evaluated on other classes or images"],
+    ] as const) {
+      const [{ dir, rows }, others] = [sweep(options), sweep({ ...options, ...other, classes: [...(other.classes ?? CIFAR10)] })];
+      const { run } = noisy(rows);
+      rmSync(join(dir, run), { recursive: true });
+      renameSync(join(others.dir, noisy(others.rows).run), join(dir, run));
+      const { document, html } = await report(dir);
+      expect(text(document, ".missing")).toContain(what);
+      expect(text(document, ".kicker")).toContain("5 of 5 runs finished");
+      expect(nonsense(html)).toBeUndefined();
+    } // prettier-ignore
   });
 });
 

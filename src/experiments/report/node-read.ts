@@ -43,14 +43,16 @@ async function readRun(sweepDir: string, row: ResultRow): Promise<RunData> {
   }
 }
 
-/** A sweep from its tables and its run folders. */
+/** A sweep from its tables and its run folders; what is in no measure is in no figure. */
 async function readSweepStudy(
   folder: string,
   tables: SweepTables,
 ): Promise<StudyData> {
   const sweep = await readSweep(folder);
   const runs: RunData[] = [];
-  for (const row of tables.results) runs.push(await readRun(folder, row));
+  for (const row of tables.results)
+    if (!tables.leftOut.includes(row.run))
+      runs.push(await readRun(folder, row));
   const { impact, exchange, sensitivity, concordance, claims } = tables;
   return {
     kind: "sweep",

@@ -61,7 +61,7 @@ export interface StudyData {
   kind: "sweep" | "run";
   name: string;
   createdWith: string | null;
-  /** Every run that was planned or found. */
+  /** Every run that was planned or found, but for those that cannot be compared with the others. */
   runs: RunData[];
   measures: Measures;
   /** What could not be used, in words. */
