@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"; // prettier-ignore
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"; // prettier-ignore
 import { join } from "node:path";
 import { parseHTML } from "linkedom";
 import { describe, expect, it } from "vitest";
@@ -43,6 +43,36 @@ describe("a sweep that is not whole", () => {
     expect(html).toContain("10 of 14 runs finished");
     expect(text(document, "#accuracy-table")).not.toContain("40\u00a0% noise");
     expect(nonsense(html)).toBeUndefined();
+  });
+
+  it("tells runs that never started from those that were stopped, and from damaged ones", async () => {
+    const names = ["noise_0.4_s0", "noise_0.6_s0", "reduction_0.4_s0"].map((name) => `lenet_${name}`); // prettier-ignore
+    const unfinished = Object.fromEntries(names.map((name) => [name, "pending" as const])); // prettier-ignore
+    const { dir, rows } = sweep({ epochs: 2, perClass: 8, unfinished });
+    const [stopped, begun, waiting] = names.map((name) => rows.find(({ run }) => run.includes(name))!.run); // prettier-ignore
+    mkdirSync(join(dir, stopped!, "checkpoints"), { recursive: true });
+    mkdirSync(join(dir, begun!));
+    for (const run of [stopped!, begun!])
+      for (const file of ["config.json", "metrics.jsonl"])
+        copyFileSync(join(dir, rows[0]!.run, file), join(dir, run, file));
+    writeFileSync(join(dir, stopped!, "checkpoints", "last.safetensors"), "");
+    const damaged = find(rows, "reduction", 0.2).run;
+    rmSync(join(dir, damaged, "per_class.csv"));
+    const { document } = await report(dir);
+    const items = [...document.querySelectorAll(".missing li")].map(({ textContent }) => textContent); // prettier-ignore
+    const name = (run: string) => run.replace("runs/", "");
+    expect(items.slice(0, 3).sort()).toEqual([
+      `1 run not started yet: ${name(waiting!)}`,
+      `1 run stopped before its first checkpoint: ${name(begun!)}`,
+      `1 run stopped before its end, with a checkpoint to go on from: ${name(stopped!)}`,
+    ].sort()); // prettier-ignore
+    expect(items).toHaveLength(4);
+    expect(items[3]).toContain(`${damaged} has no per_class.csv; left out. Remove`); // prettier-ignore
+    expect(text(document, ".kicker")).toContain("3 of 7 runs finished");
+    // Other programs read the words of the contract.
+    await rebuildTables(dir);
+    const words = readFileSync(join(dir, "results.csv"), "utf8").match(/(?<=,)[a-z]+(?=,runs)/g); // prettier-ignore
+    expect(words!.filter((word) => word !== "done")).toEqual(Array(4).fill("pending")); // prettier-ignore
   });
 
   it("shows a run whose curves are gone by what is left of it", async () => {

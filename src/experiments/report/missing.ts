@@ -4,6 +4,8 @@ import type { RunData, StudyData } from "./study.js";
 
 const STATE_TEXT: Readonly<Partial<Record<string, string>>> = {
   pending: "not started yet",
+  begun: "stopped before its first checkpoint",
+  stopped: "stopped before its end, with a checkpoint to go on from",
   running: "running, or stopped before the end",
   unfinished: "running, or stopped before the end",
   failed: "failed",
@@ -25,7 +27,8 @@ function listText(names: readonly string[]): string {
 
 /** Everything missing, in words. */
 function missingItems({ runs, problems }: StudyData): string[] {
-  const open = runs.filter(({ row }) => row.status !== "done");
+  // A damaged run is among the problems, with what is wrong.
+  const open = runs.filter(({ row }) => !["done", "damaged"].includes(row.status)); // prettier-ignore
   const states = [...new Set(open.map(({ row }) => row.status))];
   const byState = states.flatMap((state) => {
     const own = open.filter(({ row }) => row.status === state);

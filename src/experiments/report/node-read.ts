@@ -1,8 +1,10 @@
 /** Reads what a report is made from: a sweep folder or the folder of a single run. Node and Deno only. */
+import { existsSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { UserError } from "../../errors.js";
 import { parseObject } from "../json.js";
 import { readText } from "../node-files.js";
+import { pathsOf } from "../node-run-folder.js";
 import { readFailure, readSweep } from "../node-sweep-folder.js";
 import { readTables, type SweepTables } from "../node-tables.js";
 import { parseSummary } from "../run-reading.js";
@@ -43,6 +45,19 @@ async function readRun(sweepDir: string, row: ResultRow): Promise<RunData> {
   }
 }
 
+/** How far a run got, as its folder tells: results.csv has no word for one that was stopped, nor for a damaged one. */
+function standing(
+  { status, run }: ResultRow,
+  folder: string,
+  damaged: boolean,
+): string {
+  if (damaged) return "damaged";
+  if (status !== "pending") return status;
+  const { config, last } = pathsOf(join(folder, run));
+  if (existsSync(last)) return "stopped";
+  return existsSync(config) ? "begun" : status;
+}
+
 /** A sweep from its tables and its run folders; what is in no measure is in no figure. */
 async function readSweepStudy(
   folder: string,
@@ -50,9 +65,12 @@ async function readSweepStudy(
 ): Promise<StudyData> {
   const sweep = await readSweep(folder);
   const runs: RunData[] = [];
-  for (const row of tables.results)
-    if (!tables.leftOut.includes(row.run))
-      runs.push(await readRun(folder, row));
+  for (const row of tables.results) {
+    if (tables.leftOut.includes(row.run)) continue;
+    const damaged = tables.damaged.includes(join(folder, row.run));
+    const status = standing(row, folder, damaged);
+    runs.push(await readRun(folder, { ...row, status }));
+  }
   const { impact, exchange, sensitivity, concordance, claims } = tables;
   return {
     kind: "sweep",

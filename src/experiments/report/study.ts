@@ -26,8 +26,9 @@ import type {
 } from "../tables.js";
 import { parseConfusion, parsePerClass, parsePr } from "../tables.js";
 
-/** One run: its row of results.csv and its files. A member is null where its file is missing. */
+/** One run and its files. A member is null where its file is missing. */
 export interface RunData {
+  /** Its row of results.csv; the status may be a word of the report's own, which says how far the run got. */
   row: ResultRow;
   config: JsonObject | null;
   summary: SummaryFacts | null;
