@@ -221,7 +221,7 @@ describe("the report of two models, three seeds and three levels", () => {
     expect(trainCommand(run)).toMatch(/^npx tarnish train --model lenet --data sample --noise 0.2 --noise-kind uniform --keep 1 --seed 0 /); // prettier-ignore
     expect(trainCommand(run)).toContain("--weight-decay 0.0005");
     expect(trainCommand({ ...run, config: { data: "my data; rm x" } })).toBe(
-      "npx tarnish train --data 'my data; rm x'",
+      `npx tarnish train --data 'my data; rm x' --out ${run.row.run}`,
     );
   });
 });
