@@ -9,18 +9,9 @@ import { readStudy } from "../../src/experiments/report/node-read.js";
 import { writeReport } from "../../src/experiments/report/node-write.js";
 import { renderReport } from "../../src/experiments/report/page.js";
 import type { ResultRow } from "../../src/experiments/tables.js";
-import { find, percent, type Report, report, root, sweep } from "./report-helpers.js"; // prettier-ignore
+import { find, nonsense, percent, type Report, report, root, sweep, text } from "./report-helpers.js"; // prettier-ignore
 import { type StudyFixture, studyFolders } from "./study-fixtures.js";
 import { CIFAR10 } from "./sweep-folder.js";
-
-const text = (document: Document, selector: string) =>
-  document.querySelector(selector)?.textContent ?? "";
-
-/** What must not stand in a page, wherever a number was missing. */
-function nonsense(html: string): string | undefined {
-  const [body = ""] = html.split("<script>(");
-  return /NaN|undefined|Infinity|\[object/.exec(body)?.[0];
-}
 
 describe("a sweep that is not whole", () => {
   it("says what failed, diverged, stopped or never started", async () => {
@@ -273,34 +264,6 @@ describe("what runs cannot tell", () => {
       "These runs cannot tell what 18\u00a0% wrong labels cost lenet: it may be nothing, and it may be more than losing 40\u00a0% of the data.",
     );
     expect(await answerOf(["lenet", "shallow"], ({ level }) => 0.5 - 0.1 * level)).toMatch(/^These runs cannot tell what 18\u00a0% wrong labels cost: for every model/); // prettier-ignore
-  });
-});
-
-describe("a single run", () => {
-  it("has its own report, without what needs levels", async () => {
-    const { dir, rows } = sweep();
-    const row = find(rows, "noise", 0.4);
-    const { document, html, names } = await report(join(dir, row.run), join(root, "one")); // prettier-ignore
-    expect(text(document, ".answer")).toBe(
-      `lenet recognises ${percent(row.top1Last!)} of the 400 test images after 12 epochs.`,
-    );
-    expect(text(document, ".findings")).toContain("720 of 2,000 labels are really wrong (36.0\u00a0%)"); // prettier-ignore
-    for (const id of ["learning-curves", "loss", "precision-recall", "class-rates", "confusion", "memorisation"])
-      expect(names).toContain(`${id}.csv`); // prettier-ignore
-    for (const id of ["accuracy", "impact-index", "calibration"])
-      expect(names).not.toContain(`${id}.csv`);
-    expect(nonsense(html)).toBeUndefined();
-  });
-
-  it("that did not end shows what it left", async () => {
-    const { dir, rows } = sweep({ levels: [0.2] });
-    const run = join(dir, find(rows, "baseline", 0).run);
-    for (const name of readdirSync(run))
-      if (!["config.json", "metrics.jsonl"].includes(name))
-        rmSync(join(run, name));
-    const { document, html } = await report(run, join(root, "unfinished"));
-    expect(text(document, ".answer")).toBe("lenet has not finished training.");
-    expect(nonsense(html)).toBeUndefined();
   });
 });
 

@@ -72,3 +72,13 @@ export function meanOf(
 /** The first run of an arm and level. */
 export const find = (rows: readonly ResultRow[], arm: string, level: number) =>
   rows.find((row) => row.arm === arm && row.level === level)!;
+
+/** What an element of a page says; nothing where there is none. */
+export const text = (document: Document, selector: string) =>
+  document.querySelector(selector)?.textContent ?? "";
+
+/** What must not stand in a page, wherever a number was missing. */
+export function nonsense(html: string): string | undefined {
+  const [body = ""] = html.split("<script>(");
+  return /NaN|undefined|Infinity|\[object/.exec(body)?.[0];
+}

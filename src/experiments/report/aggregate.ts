@@ -1,8 +1,8 @@
 /** The runs of a study by model, arm, level and seed, and means over seeds. */
 import { pairedT } from "../statistics.js";
 import type { Arm } from "../tables.js";
-import { levelText } from "./html.js";
 import type { RunData, StudyData } from "./study.js";
+import { hasLabelsOfFile, trainingText } from "./training-data.js";
 
 /** An arm that has levels. */
 export type LevelArm = Exclude<Arm, "baseline">;
@@ -199,7 +199,8 @@ export function meanTpr(
 
 /** Share of wrong labels among the training images of a run; null where it is not recorded. */
 export function effectiveRate(run: RunData): number | null {
-  return run.poison?.effectiveRate ?? (run.row.arm === "noise" ? null : 0);
+  const known = run.row.arm !== "noise" && !hasLabelsOfFile(run);
+  return run.poison?.effectiveRate ?? (known ? 0 : null);
 }
 
 /** Number of test images that the rates were measured on. */
@@ -216,15 +217,17 @@ export function commonestShare(group: ModelRuns): number | null {
   return Math.max(...rows.map((row) => row.support)) / images;
 }
 
-/** "clean", "20 % noise", "20 % removed". */
-export function conditionText({
-  arm,
-  level,
-}: Pick<Condition, "arm" | "level">): string {
-  if (level === 0) return "clean";
-  if (arm === "noise") return `${levelText(level)} noise`;
-  const steps = arm === "reduction-steps" ? ", as many steps" : "";
-  return `${levelText(level)} removed${steps}`;
+/** What the runs of a condition, of which there is at least one, were trained on. */
+export function conditionText({ runs }: Condition): string {
+  return trainingText(runs[0]!);
+}
+
+/** The title of an arm's charts; where there is but one condition, such as a single run's, what it was trained on. */
+export function armTitle(group: ModelRuns, arm: LevelArm): string {
+  const [only, ...others] = armConditions(group, arm);
+  if (!only || others.length > 0) return ARM_TITLE[arm];
+  const words = conditionText(only);
+  return words[0]!.toUpperCase() + words.slice(1);
 }
 
 /** Where there are fewer seeds than three, how many trainings an interval over test images is about. */

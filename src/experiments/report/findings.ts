@@ -1,13 +1,14 @@
 /** What else the numbers say beside the answer, in sentences (plain text, not HTML). */
-import { conditions, conditionText, mean, type ModelRuns, runsAt, sharedSeeds, testImages, top1Over, wilson } from "./aggregate.js"; // prettier-ignore
+import { conditions, mean, type ModelRuns, runsAt, sharedSeeds, testImages, top1Over, wilson } from "./aggregate.js"; // prettier-ignore
 import { tally } from "./claims.js";
 import { fixed, levelText, percent } from "./html.js";
 import { rankedClasses } from "./sensitivity.js";
 import type { RunData, StudyData } from "./study.js";
+import { trainingSentence } from "./training-data.js";
 
 /** What a single run came to. */
 export function runSentences(run: RunData, images: number | null): string[] {
-  const { row, summary, poison } = run;
+  const { row, summary } = run;
   const { last, best } = summary ?? {};
   return [
     !last
@@ -17,7 +18,7 @@ export function runSentences(run: RunData, images: number | null): string[] {
           " ",
         ),
     best ? `Its best epoch was ${best.epoch}, with ${percent(best.top1)}; the best is chosen on the test images and so flatters.` : "", // prettier-ignore
-    row.arm === "baseline" ? "Trained on all images with the labels as they are." : `Trained with ${conditionText(row)}${poison && row.arm === "noise" ? `: ${poison.changed.toLocaleString("en")} of ${poison.kept.toLocaleString("en")} labels are really wrong (${percent(poison.effectiveRate)})` : ""}.`, // prettier-ignore
+    trainingSentence(run),
     last ? `Confidence and accuracy lie ${percent(last.ece)} apart (expected calibration error).` : "", // prettier-ignore
   ].filter((sentence) => sentence !== "");
 }

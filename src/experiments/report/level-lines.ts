@@ -2,7 +2,7 @@
 import type { Cell } from "../csv.js";
 import {
   armConditions,
-  ARM_TITLE,
+  armTitle,
   armsOf,
   conditionText,
   type LevelArm,
@@ -25,6 +25,8 @@ export interface LevelLine {
   arm: LevelArm;
   level: number;
   label: string;
+  /** What it was trained on. */
+  name: string;
   seeds: { seed: number; points: EpochPoint[] }[];
   mean: EpochPoint[] | null;
 }
@@ -49,7 +51,8 @@ export function levelLines(
   arm: LevelArm,
   read: (run: RunData) => EpochPoint[],
 ): LevelLine[] {
-  return armConditions(group, arm).flatMap(({ level, runs }) => {
+  return armConditions(group, arm).flatMap((condition) => {
+    const { level, runs } = condition;
     const seeds = runs
       .map((run) => ({ seed: run.row.seed, points: read(run) }))
       .filter(({ points }) => points.length > 0);
@@ -59,6 +62,7 @@ export function levelLines(
         arm,
         level,
         label: level === 0 ? "clean" : levelText(level),
+        name: conditionText(condition),
         seeds,
         mean: meanOf(seeds.map(({ points }) => points)),
       },
@@ -131,7 +135,7 @@ function linesChart(
   return chart(
     space.width,
     space.height,
-    `${options.description}: ${lines.map((line) => conditionText(line)).join(", ")}`,
+    `${options.description}: ${lines.map(({ name }) => name).join(", ")}`,
     space.axes + curves.join("") + labels.join(""),
   );
 }
@@ -157,7 +161,7 @@ export function armCharts(
     const what = options.title === null ? "" : `: ${options.title}`;
     return [
       {
-        title: armsOf([group]).length === 0 ? options.title : `${ARM_TITLE[arm]}${what}`, // prettier-ignore
+        title: armsOf([group]).length === 0 ? options.title : `${armTitle(group, arm)}${what}`, // prettier-ignore
         id: [options.id, arm].filter((part) => part !== "").join("-"),
         svg: linesChart(own, domain, group.levels[arm], options),
       },

@@ -7,7 +7,7 @@ import { readText } from "../node-files.js";
 import { pathsOf } from "../node-run-folder.js";
 import { readFailure, readSweep } from "../node-sweep-folder.js";
 import { readTables, type SweepTables } from "../node-tables.js";
-import { parseSummary } from "../run-reading.js";
+import { parsePoison, parseSummary } from "../run-reading.js";
 import type { ResultRow } from "../tables.js";
 import {
   noMeasures,
@@ -91,12 +91,15 @@ async function readRunStudy(folder: string): Promise<StudyData> {
   const config = parseObject(texts["config.json"] ?? "", path);
   const summaryText = texts["summary.json"];
   const summary = summaryText === undefined ? null : parseSummary(summaryText, join(folder, "summary.json")); // prettier-ignore
+  const poisonText = texts["poison.json"];
+  const poison = poisonText === undefined ? null : parsePoison(poisonText, join(folder, "poison.json")); // prettier-ignore
+  const row = rowOfRun(config, summary, poison, path);
   const { version } = config;
   return {
     kind: "run",
     name: basename(resolve(folder)),
     createdWith: typeof version === "string" ? `tarnish ${version}` : null,
-    runs: [parseRun(rowOfRun(config, summary, path), texts, folder)],
+    runs: [parseRun(row, texts, folder)],
     measures: noMeasures,
     problems: [],
   };

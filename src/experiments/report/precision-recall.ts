@@ -3,7 +3,7 @@ import { type Cell, writeCsv } from "../csv.js";
 import { macroCurve } from "../metrics.js";
 import {
   armConditions,
-  ARM_TITLE,
+  armTitle,
   type Condition,
   drawsText,
   type LevelArm,
@@ -93,12 +93,12 @@ function armChart(group: ModelRuns, arm: LevelArm, prefix: string): Chart[] {
   const options = [null, ...group.classes.map((_, index) => index)];
   return [
     {
-      title: ARM_TITLE[arm],
+      title: armTitle(group, arm),
       id: `${prefix}${arm}`,
       svg: chart(
         space.width,
         space.height,
-        `Precision against recall of ${group.model}, ${ARM_TITLE[arm].toLowerCase()}, a curve per level`,
+        `Precision against recall of ${group.model}, ${armTitle(group, arm).toLowerCase()}, a curve per level`,
         space.axes +
           head +
           options

@@ -1,8 +1,9 @@
 /** Settings and provenance: what every run was trained with, on what, and how to make it again. */
-import { conditionText, type ModelRuns } from "./aggregate.js";
+import type { ModelRuns } from "./aggregate.js";
 import { trainCommand } from "./commands.js";
 import { escapeHtml, tableHtml } from "./html.js";
-import { type RunData, type StudyData } from "./study.js";
+import type { RunData, StudyData } from "./study.js";
+import { hasLabelsOfFile, trainingText } from "./training-data.js";
 
 /** Settings that differ by design, or that the list says in its own words. */
 const LEFT_OUT = new Set(["noise", "noiseKind", "keep", "seed", "model", "classes", "out", "name", "version", "adapter"]); // prettier-ignore
@@ -30,7 +31,7 @@ function facts(
     ["adapter", distinct([...config("adapter"), ...runs.map(({ summary }) => summary?.adapter)])], // prettier-ignore
     ["models", groups.map(({ model }) => model).join(", ")],
     ["seeds", seeds.join(", ")],
-    ["noise kind", distinct(runs.filter(({ row }) => row.arm === "noise").map(({ poison }) => poison?.kind))], // prettier-ignore
+    ["noise kind", distinct(runs.filter(({ row }) => row.arm === "noise").map((run) => (hasLabelsOfFile(run) ? "labels from a file" : run.poison?.kind)))], // prettier-ignore
     ["reduction budget", budgets],
   ];
   return list.filter(([, value]) => value !== "");
@@ -52,16 +53,23 @@ function definitionList(items: readonly [string, string][]): string {
   return `<dl class="settings">${parts.join("")}</dl>`;
 }
 
+/** "360 of 400" chosen labels; a file's labels are not chosen. */
+function changedText({ poison }: RunData): string {
+  if (poison?.kind === "labels") return String(poison.changed);
+  return poison && poison.selected > 0
+    ? `${poison.changed} of ${poison.selected}`
+    : "–";
+}
+
 function runsTable(group: ModelRuns): string {
   const numeric = true;
   const rows = group.runs.map((run) => {
-    const noisy = run.row.arm === "noise" ? run.poison : null;
     const seconds = run.summary?.trainSeconds ?? null;
     return [
-      conditionText(run.row),
+      trainingText(run),
       String(run.row.seed),
       escapeHtml(run.row.status),
-      noisy ? `${noisy.changed} of ${noisy.selected}` : "–",
+      changedText(run),
       run.poison && run.poison.kept > 0 ? String(run.poison.kept) : "–",
       seconds === null ? "–" : seconds.toFixed(seconds < 10 ? 1 : 0),
       `<code>${escapeHtml(run.row.run.replace(/^runs\//, ""))}</code>`,

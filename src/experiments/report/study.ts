@@ -136,21 +136,28 @@ function checkEnd(
     );
 }
 
+/** Share of images removed: 1 − keep carries the rounding of a binary fraction, and shares are given with a few digits. */
+export function removedShare(keep: number): number {
+  return Number((1 - keep).toPrecision(12));
+}
+
 /**
- * The row that a single run stands for, from its own files.
+ * The row that a single run stands for, from its own files. Of one with wrong labels from a file the level is their share,
+ * to two digits, as levels are where lines end.
  * @param name config.json's, for messages
  * @throws UserError where it is damaged
  */
 export function rowOfRun(
   config: JsonObject,
   summary: SummaryFacts | null,
+  poison: PoisonFacts | null,
   name: string,
 ): ResultRow {
-  const noise = requireNumber(config, "noise", name);
-  // 1 − keep carries the rounding of a binary fraction; levels are given with a few digits.
-  const removed = Number(
-    (1 - requireNumber(config, "keep", name)).toPrecision(12),
-  );
+  const noise =
+    poison?.kind === "labels"
+      ? Number(poison.effectiveRate.toPrecision(2))
+      : requireNumber(config, "noise", name);
+  const removed = removedShare(requireNumber(config, "keep", name));
   const arm: Arm = noise > 0 ? "noise" : removed > 0 ? "reduction" : "baseline";
   return {
     model: requireText(config, "model", name),
