@@ -9,8 +9,13 @@ import { temporaryPath } from "../node-atomic.js";
 import { writeCsv } from "./csv.js";
 import type { IssueQuality, IssueRanking, Suspect } from "./issues.js";
 import { type GalleryItem, galleryPage } from "./issues-gallery.js";
-import { parseObject } from "./json.js";
-import { readFileOrRefuse, writeFolder } from "./node-files.js";
+import { jsonText, parseObject } from "./json.js";
+import {
+  readFileOrRefuse,
+  StorageError,
+  storageError,
+  writeFolder,
+} from "./node-files.js";
 import { labelsSha256 } from "./poison.js";
 import type { TrainSettings } from "./settings.js";
 import { settingsError } from "./settings-schema.js";
@@ -89,35 +94,50 @@ export function issueSummary(report: IssueReport): object {
   };
 }
 
-/** A folder beside `out` to write into what is to become it. */
+/** A folder in `out` for its files until all are written; nothing that anybody put into `out` has such a name. */
 export function stagingFolder(out: string): string {
-  return temporaryPath(out.replace(/[\\/]+$/, ""));
+  return temporaryPath(join(out, "issues"));
 }
 
-/** Writes issues.csv, index.html and summary.json: into a folder beside it first, so that `out` is there whole or not at all. */
+/**
+ * Writes issues.csv, index.html and summary.json, in place of earlier ones; whatever else is in `out` stays. An earlier list
+ * is kept until all of the new one is on the disk.
+ *
+ * @throws StorageError where it cannot be written
+ */
 export async function writeIssues(
   out: string,
   report: IssueReport,
 ): Promise<void> {
   const csv = issuesCsv(report);
   const items = await galleryItems(report);
-  const temporary = stagingFolder(out);
+  // In this order they are moved to their places: by issues.csv the folder is known for what it is, whenever this is
+  // stopped, and where summary.json is, all is there.
+  const files = {
+    "issues.csv": csv,
+    "index.html": galleryPage({
+      title: report.dataset.name,
+      summary: words(report),
+      items,
+      csv,
+    }),
+    "summary.json": jsonText(issueSummary(report)),
+  };
+  const staging = stagingFolder(out);
   try {
-    await writeFolder(temporary, {
-      "issues.csv": csv,
-      "index.html": galleryPage({
-        title: report.dataset.name,
-        summary: words(report),
-        items,
-        csv,
-      }),
-      "summary.json": `${JSON.stringify(issueSummary(report), undefined, 2)}\n`,
-    });
-    await rm(out, { recursive: true, force: true });
-    await rename(temporary, out);
+    await writeFolder(staging, files);
+    for (const name of ["summary.json", "index.html"])
+      await rm(join(out, name), { recursive: true, force: true });
+    for (const name of Object.keys(files))
+      await rename(join(staging, name), join(out, name));
   } catch (error) {
-    await rm(temporary, { recursive: true, force: true });
-    throw error;
+    // Of the staging folder nobody has heard.
+    throw storageError(
+      out,
+      error instanceof StorageError ? error.cause : error,
+    );
+  } finally {
+    await rm(staging, { recursive: true, force: true });
   }
 }
 
