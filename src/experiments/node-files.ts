@@ -27,8 +27,8 @@ export async function removeLeftovers(folder: string): Promise<void> {
 }
 
 /**
- * Refuses a folder to write into that has anything in it, unless told to overwrite; a path that is no folder, and the
- * folder of a run or a sweep, always. Writes nothing.
+ * Refuses a folder to write into that has anything in it, unless told to overwrite, and a path that is no folder. Writes
+ * nothing.
  *
  * @throws UserError naming the folder and the way on.
  */
@@ -37,18 +37,18 @@ export async function requireFreshFolder(
   overwrite: boolean,
 ): Promise<void> {
   const entries = await contentsOf(folder);
-  if (overwrite) await refuseStudyFolder(folder);
-  else if (entries.length > 0)
+  if (!overwrite && entries.length > 0)
     throw new UserError(
       `${folder}: exists and is not empty; name another folder with --out, or add --overwrite to replace what is there`,
     );
 }
 
-/** `requireFreshFolder`, and that it can be written. */
+/** `requireFreshFolder`, that it can be written, and that it is nowhere in the folder of a run or a sweep. */
 export async function requireFreshOut(
   folder: string,
   overwrite: boolean,
 ): Promise<void> {
+  await refuseStudyFolder(folder);
   await requireFreshFolder(folder, overwrite);
   await requireWritable(folder);
 }

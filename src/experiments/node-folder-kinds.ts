@@ -1,6 +1,6 @@
 /** The one place that decides what a folder is: a run's, a sweep's, a list of issues, a report. Node and Deno only. */
-import { readdir, readFile, rm, rmdir } from "node:fs/promises";
-import { join } from "node:path";
+import { readdir, readFile, realpath, rm, rmdir } from "node:fs/promises";
+import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { UserError } from "../errors.js";
 import { isTemporary } from "../node-atomic.js";
 import { isLockFile } from "../node-lock.js";
@@ -106,24 +106,15 @@ export async function isFolderOf(
 }
 
 /**
- * Refuses a folder that holds anything but what is expected there: whoever removes or continues a folder asks here first.
- * One whose marker is damaged is still its own where every name in it is one that this program gives. Writes nothing.
- *
- * @throws UserError naming the folder and the way on.
+ * Whether a folder is one of this kind. One whose marker is damaged still is where every name in it is one that this
+ * program gives.
  */
-export async function requireOwnFolder(
-  folder: string,
-  name: KindName,
-): Promise<void> {
-  const { words, marker, names }: FolderKind = kinds[name];
-  const entries = await contentsOf(folder);
-  if (entries.length === 0 || (await isFolderOf(folder, name))) return;
-  const there = entries.includes(marker);
-  if (there && (await isDamaged(join(folder, marker))))
-    if (entries.every((entry) => names.includes(entry))) return;
-  throw new UserError(
-    `${folder}: is not empty and no ${words} (${there ? `its ${marker} is none of tarnish's` : `it has no ${marker}`}); ` +
-      "name another folder with --out",
+async function isOwnFolder(folder: string, name: KindName): Promise<boolean> {
+  const { marker, names }: FolderKind = kinds[name];
+  if (await isFolderOf(folder, name)) return true;
+  return (
+    (await isDamaged(join(folder, marker))) &&
+    (await contentsOf(folder)).every((entry) => names.includes(entry))
   );
 }
 
@@ -133,18 +124,120 @@ async function isDamaged(path: string): Promise<boolean> {
   return path.endsWith(".json") && jsonValue(text) === undefined;
 }
 
-/** Refuses a run's or a sweep's folder as one to write other results into. @throws UserError */
-export async function refuseStudyFolder(folder: string): Promise<void> {
-  for (const name of ["run", "sweep"] as const)
-    if (await isFolderOf(folder, name))
-      throw new UserError(
-        `${folder}: is a ${kinds[name].words}, whose own files would be replaced; name another folder with --out`,
-      );
-  if ((await contentsOf(folder)).includes("checkpoints"))
+/**
+ * Refuses a folder that holds anything but what is expected there: whoever removes or continues a folder asks here first.
+ * Writes nothing.
+ *
+ * @throws UserError naming the folder and the way on.
+ */
+export async function requireOwnFolder(
+  folder: string,
+  name: KindName,
+): Promise<void> {
+  const { words, marker }: FolderKind = kinds[name];
+  const entries = await contentsOf(folder);
+  if (entries.length === 0 || (await isOwnFolder(folder, name))) return;
+  throw new UserError(
+    `${folder}: is not empty and no ${words} (${entries.includes(marker) ? `its ${marker} is none of tarnish's` : `it has no ${marker}`}); ` +
+      "name another folder with --out",
+  );
+}
+
+/** A run's or a sweep's folder that a path is in, or is. */
+interface Surrounding {
+  readonly kind: "run" | "sweep";
+  readonly folder: string;
+  /** The names that lead from the folder to the path; none where it is the folder. */
+  readonly names: readonly string[];
+}
+
+/** The innermost studies around a path, whether it is there or not: by its names, and by where links in them lead. */
+async function studiesAround(path: string): Promise<Surrounding[]> {
+  const routes = new Set([resolve(path), await followLinks(resolve(path))]);
+  const found: Surrounding[] = [];
+  for (const route of routes)
+    for (const folder of upwards(route)) {
+      const kind = await studyKindOf(folder);
+      if (!kind) continue;
+      const names = relative(folder, route).split(sep).filter(Boolean);
+      found.push({ kind, folder, names });
+      break;
+    }
+  return found;
+}
+
+/** An absolute path and the folders that it is in, innermost first. */
+function upwards(path: string): string[] {
+  const parent = dirname(path);
+  return parent === path ? [path] : [path, ...upwards(parent)];
+}
+
+async function studyKindOf(
+  folder: string,
+): Promise<Surrounding["kind"] | undefined> {
+  for (const kind of ["run", "sweep"] as const)
+    if (await isOwnFolder(folder, kind)) return kind;
+  return undefined;
+}
+
+/** Where an absolute path really is; what is not there yet, by the folder that it would be in. */
+async function followLinks(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch {
+    const parent = dirname(path);
+    return parent === path
+      ? path
+      : join(await followLinks(parent), basename(path));
+  }
+}
+
+/** A folder's name as a user in the present one would give it. */
+function named(folder: string): string {
+  const name = relative("", folder) || ".";
+  return name.startsWith("..") ? folder : name;
+}
+
+/** Refuses a run's or a sweep's folder, and any place in it, as one to write other results into. @throws UserError */
+export async function refuseStudyFolder(path: string): Promise<void> {
+  for (const { kind, folder, names } of await studiesAround(path)) {
+    const { words } = kinds[kind];
     throw new UserError(
-      `${folder}: holds checkpoints of a run; name another folder with --out`,
+      names.length === 0
+        ? `${path}: is a ${words}, whose own files would be replaced; name another folder with --out`
+        : `${path}: is inside the ${words} ${named(folder)}; name another folder with --out`,
+    );
+  }
+  if ((await contentsOf(path)).includes("checkpoints"))
+    throw new UserError(
+      `${path}: holds checkpoints of a run; name another folder with --out`,
     );
 }
+
+/** Refuses a file of a run or a sweep, there or to come, as one to write something else into. @throws UserError */
+export async function refuseStudyFile(path: string): Promise<void> {
+  // A link of the file's own name is what is replaced, not what it leads to.
+  for (const { kind, folder, names } of await studiesAround(dirname(path)))
+    if (isOwnFile(kind, [...names, basename(path)]))
+      throw new UserError(
+        `${path}: is one of the files of the ${kinds[kind].words} ${named(folder)}; name another file with --out`,
+      );
+}
+
+/** Whether the names lead to a file that this program writes into a folder of this kind. */
+function isOwnFile(kind: KindName, [name, ...below]: string[]): boolean {
+  if (name === undefined) return false;
+  const { names }: FolderKind = kinds[kind];
+  const [inside] = below;
+  if (inside !== undefined && name === "report")
+    return isOwnFile("report", below);
+  if (inside !== undefined && name === "checkpoints")
+    return isCheckpoint(inside);
+  return names.includes(name) || isBeginning(name);
+}
+
+const isCheckpoint = (name: string) =>
+  /^(last|best)\.safetensors$/.test(name) || isTemporary(name);
 
 /** Removes from a folder what this program writes into one of its kind, and nothing else. */
 export async function clearFolder(
@@ -163,8 +256,7 @@ async function removeEntry(folder: string, entry: string): Promise<void> {
   const path = join(folder, entry);
   if (entry === "checkpoints") {
     for (const file of await entriesOf(path))
-      if (/^(last|best)\.safetensors$/.test(file) || isTemporary(file))
-        await rm(join(path, file), { force: true });
+      if (isCheckpoint(file)) await rm(join(path, file), { force: true });
     // Where somebody keeps something else in it, it stays.
     await rmdir(path).catch(() => undefined);
   } else if (entry === "report" && !(await isFolderOf(path, "report"))) return;

@@ -103,6 +103,10 @@ describe("export refuses", () => {
     ],
     ["export --run run --out run", "--out run: is a folder; name a file"],
     [
+      "export --run run --overwrite --out run/config.json",
+      "run/config.json: is one of the files of the run folder run; name another file with --out",
+    ],
+    [
       "export --run run --checkpoint first --out x.safetensors",
       "--checkpoint: expected one of last, best, got first",
     ],

@@ -133,6 +133,7 @@ describe("somebody else's folder", () => {
         ["train --train-limit 50 --out app --overwrite", "app: is not empty and no run folder (its config.json is none of tarnish's)"],
         [`eval --run ${base} --out ${base} --overwrite`, "is a run folder, whose own files would be replaced"],
         [`poison --out ${base} --overwrite`, "is a run folder, whose own files would be replaced"],
+        ["poison --out sw/runs --overwrite", "sw/runs: is inside the sweep folder sw"],
         ["poison --out sw --overwrite", "is a sweep folder, whose own files would be replaced"],
       ] as const) {
         const result = run(args);

@@ -15,7 +15,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { UserError } from "../../src/errors.js";
 import {
   removeLeftovers,
-  requireFreshFolder,
+  requireFreshOut,
   requireWritable,
   StorageError,
   writeFileAtomic,
@@ -130,8 +130,8 @@ describe("what a folder is", () => {
 
   it("keeps other results out of it", async () => {
     const run = make("other", { "config.json": runConfig });
-    await expect(requireFreshFolder(run, true)).rejects.toThrow("is a run folder"); // prettier-ignore
-    await requireFreshFolder(make("plain", { "poison.json": "{}" }), true);
+    await expect(requireFreshOut(run, true)).rejects.toThrow("is a run folder"); // prettier-ignore
+    await requireFreshOut(make("plain", { "poison.json": "{}" }), true);
   });
 });
 

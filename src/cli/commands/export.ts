@@ -11,6 +11,7 @@ import {
   requireWritable,
   writeFileAtomic,
 } from "../../experiments/node-files.js";
+import { refuseStudyFile } from "../../experiments/node-folder-kinds.js";
 import {
   type CheckpointName,
   checkpointNames,
@@ -80,7 +81,7 @@ async function run(options: Options): Promise<void> {
   output.result({ out, run: folder, checkpoint, model, parameters });
 }
 
-/** Refuses a file that is there already, unless told to overwrite; a folder always. */
+/** Refuses a file that is there already, unless told to overwrite; a folder and a study's own file always. */
 async function requireFreshFile(
   path: string,
   overwrite: boolean,
@@ -88,6 +89,7 @@ async function requireFreshFile(
   const there = await stat(path).catch(() => undefined);
   if (there?.isDirectory())
     throw new UserError(`--out ${path}: is a folder; name a file`);
+  await refuseStudyFile(path);
   if (there && !overwrite)
     throw new UserError(
       `${path}: exists; name another file with --out, or add --overwrite to replace it`,
