@@ -28,6 +28,10 @@ function reasonOf({ code, message }: NodeJS.ErrnoException): string {
       return "the disk is read-only (EROFS)";
     case "ENOENT":
       return "its folder is gone (ENOENT)";
+    case "EEXIST":
+      return "a file is where a folder should be (EEXIST); move it away, or name another place";
+    case "EISDIR":
+      return "a folder is where a file should be (EISDIR); move it away, or name another place";
     case "ENOTDIR":
       return "a part of its path is no folder (ENOTDIR)";
     case "ENAMETOOLONG":

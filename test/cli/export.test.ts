@@ -129,4 +129,10 @@ describe("export refuses", () => {
       expect(complaint(result)).toBe(`tarnish: config.json: ${message}`);
     }
   });
+
+  it("a file as its folder", () => {
+    const result = run("export --run run --out weights.safetensors/x");
+    expect(result.code).toBe(2);
+    expect(complaint(result)).toBe("tarnish: weights.safetensors/x: cannot be written: a file is where a folder should be (EEXIST); move it away, or name another place"); // prettier-ignore
+  });
 });

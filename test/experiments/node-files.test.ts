@@ -93,6 +93,21 @@ describe("a folder to write into", () => {
     writeFileSync(at("file"), "");
     await expect(requireWritable(at("file", "x"))).rejects.toThrow(UserError);
   });
+
+  it("is no file, which is said in words, as of a file that is a folder", async () => {
+    const file =
+      "a file is where a folder should be (EEXIST); move it away, or name another place";
+    await expect(requireWritable(at("file"))).rejects.toThrow(
+      new UserError(`${at("file")}: cannot be written: ${file}`),
+    );
+    await expect(requireWritable(at("file"), "file/x")).rejects.toThrow(
+      new UserError(`file/x: cannot be written: ${file}`),
+    );
+    mkdirSync(at("taken"));
+    await expect(writeFileAtomic(at("taken"), "x")).rejects.toThrow(
+      `${at("taken")}: cannot be written: a folder is where a file should be (EISDIR); move it away, or name another place`,
+    );
+  });
 });
 
 const runConfig = '{"model":"lenet","data":"sample","seed":0}';
