@@ -91,7 +91,7 @@ describe("an exported file", () => {
   });
 });
 
-describe("export refuses", () => {
+describe("export, or eval, refuses", () => {
   it.each([
     [
       "export --run nosuch --out x.safetensors",
@@ -105,6 +105,10 @@ describe("export refuses", () => {
     [
       "export --run run --overwrite --out run/config.json",
       "run/config.json: is one of the files of the run folder run; name another file with --out",
+    ],
+    [
+      "eval --run run --overwrite",
+      "--overwrite: replaces nothing without --out; name a folder with --out, or leave --overwrite out",
     ],
     [
       "export --run run --checkpoint first --out x.safetensors",

@@ -145,6 +145,10 @@ async function subjectOf(options: Options): Promise<Subject> {
 
 async function run(options: Options): Promise<void> {
   const output = createOutput(options);
+  if (options.overwrite && options.out === undefined)
+    throw new UserError(
+      "--overwrite: replaces nothing without --out; name a folder with --out, or leave --overwrite out",
+    );
   const subject = await subjectOf(options);
   const { model } = subject;
   findModel(model, subject);
