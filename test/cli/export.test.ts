@@ -5,6 +5,8 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { decodeSafetensors } from "../../src/engine/safetensors.js";
 import { describeModel } from "../../src/models/describe.js";
 import { buildModel } from "../../src/models/registry.js";
+import { records, text } from "../data/fixtures.js";
+import { writeFiles } from "../data/images.js";
 import { complaint, tarnish, temporaryFolder } from "./command.js";
 
 const folder = temporaryFolder();
@@ -78,6 +80,22 @@ describe("an exported file", () => {
       expect(run(`eval ${args} --out ${out}`).code).toBe(0);
       expect(logitsOf(out)).toEqual(logitsOf("run"));
     }
+  });
+
+  it("is evaluated on other data without the run's limits, which are about its own", async () => {
+    const labels = Array.from({ length: 30 }, (_, i) => [i % 10]);
+    const names = Array.from({ length: 10 }, (_, i) => `class ${i}`);
+    const files = new Map([
+      ["other/batches.meta.txt", text(names)],
+      ["other/data_batch_1.bin", records(labels)],
+      ["other/test_batch.bin", records(labels)],
+    ]);
+    await writeFiles(folder, files);
+    const result = run("eval --run run --data other --json");
+    expect(complaint(result)).toBe("");
+    expect(JSON.parse(result.stdout)).toMatchObject({ count: 30 });
+    const own = run("eval --run run --json");
+    expect(JSON.parse(own.stdout)).toMatchObject({ count: 20 });
   });
 
   it("is refused by a network of another stem, with the tensor's name", () => {

@@ -63,7 +63,7 @@ export function register(program: Command): void {
     .addOption(commonOptions.stem())
     .option(
       "--data <name|path>",
-      "sample, cifar10, cifar100, or a path (default: the run's)",
+      "sample, cifar10, cifar100, or a path (default: the run's, with its limits)",
     )
     .addOption(commonOptions.coarse())
     .addOption(commonOptions.trainLimit())
@@ -133,12 +133,15 @@ async function subjectOf(options: Options): Promise<Subject> {
       "--run: brings its own model; leave out --model, --width and --stem",
     );
   const config = await readRunConfig(folder!);
+  const { trainLimit, testLimit, ...rest } = dataWords(config);
+  // The run's limits are about the run's data.
+  const limits = options.data === undefined ? { trainLimit, testLimit } : {};
   return {
     weights: checkpointPath(folder!, "last"),
     model: config.model,
     width: config.width,
     stem: config.stem,
-    data: { ...defaultData, ...dataWords(config), ...dataWords(options) },
+    data: { ...defaultData, ...rest, ...limits, ...dataWords(options) },
     normalisation: config.normalisation,
   };
 }
