@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Normalisation } from "../data/normalisation.js";
 import { UserError } from "../errors.js";
 import type { ModelOptions } from "../models/options.js";
+import { isObject } from "./json.js";
 import type { DataSettings } from "./settings.js";
 
 export interface RunConfig
@@ -45,5 +46,46 @@ export async function readRunConfig(folder: string): Promise<RunConfig> {
     throw new UserError(`${path}: names no model or no data`);
   if (!Array.isArray(classes) || classes.length === 0)
     throw new UserError(`${path}: names no classes`);
-  return { ...config, model, data, classes };
+  return {
+    ...config,
+    model,
+    data,
+    classes,
+    normalisation: parseNormalisation(config?.normalisation, path),
+  };
+}
+
+/** What a run scaled its images by; undefined where its config.json does not say. @throws UserError where it is damaged */
+function parseNormalisation(
+  value: unknown,
+  path: string,
+): Normalisation | undefined {
+  if (value === undefined) return undefined;
+  if (!isObject(value))
+    throw new UserError(
+      `${path}: normalisation is no object with mean and std`,
+    );
+  const threeOf = (
+    member: keyof Normalisation,
+    suits: (number: number) => boolean,
+    words: string,
+  ): Normalisation[typeof member] => {
+    const list = value[member];
+    const whole =
+      Array.isArray(list) &&
+      list.length === 3 &&
+      list.every((item) => typeof item === "number" && suits(item));
+    if (whole) return list as Normalisation[typeof member];
+    throw new UserError(`${path}: normalisation.${member} is no list of ${words}`); // prettier-ignore
+  };
+  // As the GPU has them: it multiplies by 1/std in f32.
+  const finite = (number: number) => Number.isFinite(Math.fround(number));
+  return {
+    mean: threeOf("mean", finite, "three numbers"),
+    std: threeOf(
+      "std",
+      (number) => number > 0 && finite(number) && finite(1 / number),
+      "three numbers above 0",
+    ),
+  };
 }

@@ -3,6 +3,8 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { decodeSafetensors } from "../../src/engine/safetensors.js";
+import { UserError } from "../../src/errors.js";
+import { readRunConfig } from "../../src/experiments/node-run-config.js";
 import { describeModel } from "../../src/models/describe.js";
 import { buildModel } from "../../src/models/registry.js";
 import { records, text } from "../data/fixtures.js";
@@ -18,6 +20,7 @@ const logitsOf = (path: string) =>
 
 const network = "--model resnet8 --width 0.5 --stem imagenet";
 const data = "--data sample --test-limit 20";
+const named = { model: "lenet", data: "sample" };
 
 // Compiles all kernels where the driver has none of them yet.
 beforeAll(() => {
@@ -139,16 +142,31 @@ describe("export, or eval, refuses", () => {
     expect(existsSync(at("x.safetensors"))).toBe(false);
   });
 
-  it("a damaged config.json", () => {
+  it("a damaged config.json, as eval does", async () => {
+    const normalised = (normalisation: unknown) =>
+      JSON.stringify({ ...named, classes: ["a", "b"], normalisation });
+    const mean = [0.5, 0.5, 0.5];
     for (const [text, message] of [
       ["{", "is damaged (no JSON)"],
       ["null", "names no model or no data"],
-      ['{"model":"lenet","data":"sample"}', "names no classes"],
+      [JSON.stringify(named), "names no classes"],
+      [normalised(5), "normalisation is no object with mean and std"],
+      [normalised({ mean: [0, 0], std: mean }), "normalisation.mean is no list of three numbers"], // prettier-ignore
+      [normalised({ mean, std: [0.2, 0, 0.2] }), "normalisation.std is no list of three numbers above 0"], // prettier-ignore
+      [normalised({ mean, std: [0.2, 1e-320, 0.2] }), "normalisation.std is no list of three numbers above 0"], // prettier-ignore
     ] as const) {
       writeFileSync(at("config.json"), text);
-      const result = run("export --run . --out x.safetensors");
+      await expect(readRunConfig(folder)).rejects.toThrow(
+        new UserError(`${at("config.json")}: ${message}`),
+      );
+    }
+    for (const command of [
+      "export --run . --out x.safetensors",
+      "eval --run .",
+    ]) {
+      const result = run(command);
       expect(result.code).toBe(2);
-      expect(complaint(result)).toBe(`tarnish: config.json: ${message}`);
+      expect(complaint(result)).toContain("tarnish: config.json: normalisation.std"); // prettier-ignore
     }
   });
 
