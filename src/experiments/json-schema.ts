@@ -120,7 +120,8 @@ function firstOf<T>(
 
 function complaint(path: string, what: string, value: unknown): string {
   // NaN, Infinity and undefined have no JSON.
-  const text = typeof value === "object" || typeof value === "string" ? JSON.stringify(value) : String(value); // prettier-ignore
+  const worded = typeof value === "number" || value === undefined;
+  const text = worded ? String(value) : JSON.stringify(value);
   const got = text.length > 60 ? `${text.slice(0, 57)}…` : text;
   return `${path === "" ? "" : `${path}: `}expected ${what}, got ${got}`;
 }
