@@ -3,13 +3,13 @@ import { ShapeError } from "../engine/errors.js";
 import { UserError } from "../errors.js";
 
 /**
- * Builds something for images of a size.
+ * Builds something for images of a size, or plans it.
  * @throws UserError in place of a ShapeError where the size is not the one that all models are made for
  */
 export async function forImageSize<T>(
   model: string,
   imageSize: number,
-  build: () => Promise<T>,
+  build: () => T | Promise<T>,
 ): Promise<T> {
   try {
     return await build();

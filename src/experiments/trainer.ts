@@ -46,7 +46,10 @@ export async function train(
   const course = planCourse(settings, poisoned.kept.length);
   if (control.resumeFrom) requireOnCourse(control.resumeFrom, course);
   const common = { imageSize, mean, std };
-  const memory = requireFit(settings, dataset, poisoned.kept.length, device);
+  // Planning traces every graph of the run: what does not go with the size of the images shows here.
+  const memory = await forImageSize(settings.model, imageSize, () =>
+    requireFit(settings, dataset, poisoned.kept.length, device),
+  );
   events.onPlan?.(memory);
   let started = false;
   let trainImages: ImageSource | undefined;
@@ -71,13 +74,11 @@ export async function train(
       poisoned.kept.length,
     );
     const { batch } = options;
-    session = await forImageSize(settings.model, imageSize, () =>
-      Session.create(device, {
-        ...options,
-        seed: settings.seed,
-        kernels: control.kernels,
-      }),
-    );
+    session = await Session.create(device, {
+      ...options,
+      seed: settings.seed,
+      kernels: control.kernels,
+    });
     if (poisoned.kept.length % batch > 0)
       await session.prepare(poisoned.kept.length % batch);
     evaluation = await session.evaluation(testImages);

@@ -13,6 +13,7 @@ import { encodeSafetensors } from "../../src/engine/safetensors.js";
 import { encodeWeights } from "../../src/experiments/weights.js";
 import { describeModel } from "../../src/models/describe.js";
 import { buildModel } from "../../src/models/registry.js";
+import { plain, writeFiles } from "../data/images.js";
 import { complaint, tarnish, temporaryFolder } from "./command.js";
 
 const folder = temporaryFolder();
@@ -148,6 +149,31 @@ describe("refused before anything is written", () => {
     expect(result.code).toBe(2);
     expect(readdirSync(folder, { recursive: true })).toEqual(before);
   });
+});
+
+it("images too small for the model are refused in the words of the flag", async () => {
+  await writeFiles(
+    at("photos"),
+    new Map([
+      ["red/1.png", await plain([250, 5, 10])],
+      ["red/2.png", await plain([240, 0, 0])],
+      ["blue/1.png", await plain([10, 20, 240])],
+      ["blue/2.png", await plain([0, 0, 250])],
+    ]),
+  );
+  for (const size of [8, 12]) {
+    const result = tarnish(
+      `train --data photos --val-fraction 0.5 --image-size ${size} --out fresh`.split(
+        " ",
+      ),
+      { cwd: folder, env: { TARNISH_CACHE: at("cache") } },
+    );
+    expect(complaint(result)).toContain(
+      `tarnish: --image-size ${size}: lenet cannot take images of ${size}×${size}`,
+    );
+    expect(result.code).toBe(2);
+    expect(existsSync(at("fresh"))).toBe(false);
+  }
 });
 
 describe("a folder with something in it", () => {
