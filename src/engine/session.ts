@@ -18,7 +18,7 @@ import type { ParameterStore } from "./parameters.js";
 import { type PlansOptions, SessionPlans } from "./session-plans.js";
 import { encodeStep, stepBytes, type StepValues } from "./step.js";
 import { StepLogits } from "./step-logits.js";
-import { lossRingSize, microBatches } from "./trace.js";
+import { lossRingSize, microBatches, requireImages } from "./trace.js";
 import type { KernelRecord } from "./tuning.js";
 
 export { lossRingSize };
@@ -61,10 +61,8 @@ export class Session {
     private readonly options: SessionOptions,
   ) {
     const { batch, microBatch = batch } = options;
-    if (!(microBatch >= 1))
-      throw new ShapeError(
-        `a micro-batch has at least one image, got ${microBatch}`,
-      );
+    requireImages("batch", batch);
+    requireImages("micro-batch", microBatch);
     this.#micro = Math.min(microBatch, batch);
     this.#logits = new StepLogits(device);
     this.#plans = new SessionPlans(device, options, {

@@ -45,8 +45,24 @@ export interface TrainingOptions {
   readonly frozenBatchNorm?: boolean;
 }
 
-/** The sizes of a batch's micro-batches: as many whole ones as fit, and the rest. */
+/** @throws ShapeError where a size is no number of images */
+export function requireImages(
+  what: "batch" | "micro-batch",
+  size: number,
+): void {
+  if (!(Number.isInteger(size) && size >= 1))
+    throw new ShapeError(
+      `a ${what} is a whole number of images, at least 1, got ${size}`,
+    );
+}
+
+/**
+ * The sizes of a batch's micro-batches: as many whole ones as fit, and the rest.
+ * @throws ShapeError where a size is no number of images: cutting would never end
+ */
 export function microBatches(samples: number, micro: number): number[] {
+  requireImages("batch", samples);
+  requireImages("micro-batch", micro);
   const sizes: number[] = [];
   for (let left = samples; left > 0; left -= micro)
     sizes.push(Math.min(micro, left));

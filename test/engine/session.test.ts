@@ -242,6 +242,23 @@ describe("a session", () => {
     });
   });
 
+  it("refuses batches that are no whole number of images", async () => {
+    for (const options of [
+      { batch: 0 },
+      { batch: 2.5 },
+      { microBatch: 0 },
+      { microBatch: 1.5 },
+      { microBatch: NaN },
+    ])
+      await expect(
+        withSession(options, () => Promise.resolve()),
+      ).rejects.toThrow(
+        new ShapeError(
+          `a ${"batch" in options ? "batch" : "micro-batch"} is a whole number of images, at least 1, got ${Object.values(options)[0]!}`,
+        ),
+      );
+  });
+
   it("keeps the losses of the last steps only, across the ring's end", async () => {
     await withSession({ model: plainModel }, async (session) => {
       const single: number[] = [];
