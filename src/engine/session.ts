@@ -14,6 +14,7 @@ import {
   readLossScaling,
   writeLossScaling,
 } from "./loss-scaling.js";
+import { LossRing } from "./loss-ring.js";
 import type { ParameterStore } from "./parameters.js";
 import { type PlansOptions, SessionPlans } from "./session-plans.js";
 import { encodeStep, stepBytes, type StepValues } from "./step.js";
@@ -49,6 +50,7 @@ export interface TrainStep {
 export class Session {
   readonly #plans: SessionPlans;
   readonly #logits: StepLogits;
+  readonly #losses: LossRing;
   /** Largest (micro-)batch; smaller than the batch where gradients are accumulated. */
   readonly #micro: number;
   #host: HostBatch | undefined;
@@ -65,6 +67,7 @@ export class Session {
     requireImages("micro-batch", microBatch);
     this.#micro = Math.min(microBatch, batch);
     this.#logits = new StepLogits(device);
+    this.#losses = new LossRing(device);
     this.#plans = new SessionPlans(device, options, {
       micro: this.#micro,
       accumulates: this.#micro < batch,
@@ -186,14 +189,14 @@ export class Session {
     offset = 0,
     samples = this.options.batch,
   }: TrainStep): Promise<void> {
-    this.#requireBatch(samples, offset);
+    this.#requireStep(step, samples, offset);
     await this.prepare(samples);
     const values = {
       learningRate,
       step,
       epoch,
       samples,
-      logSlot: step % lossRingSize,
+      logSlot: this.#losses.slot(step),
       firstStep: !this.#momentumReady,
     };
     this.#momentumReady = true;
@@ -211,12 +214,15 @@ export class Session {
       first += size;
     }
     await (await this.#plans.update())?.run();
+    this.#losses.hold(step);
   }
 
-  #requireBatch(samples: number, offset: number): void {
+  #requireStep(step: number, samples: number, offset: number): void {
     const { batch, source, trains = true } = this.options;
     if (!trains)
       throw new ShapeError("train: this session was made to evaluate only");
+    if (!(Number.isInteger(step) && step >= 1))
+      throw new ShapeError(`train: steps count from 1, got ${step}`);
     if (!(Number.isInteger(samples) && samples >= 1 && samples <= batch))
       throw new ShapeError(
         `train: a step takes 1 to ${batch} images here, got ${samples}`,
@@ -231,26 +237,20 @@ export class Session {
   }
 
   /**
-   * Starts reading the training losses of steps `from`…`to` (at most the ring's size back). The copy is ordered after the
-   * steps submitted so far; await the result's `read` when the GPU had time to finish.
+   * Starts reading the mean training losses of steps `from`…`to`. The copy is ordered after the steps submitted so far; await
+   * the result's `read` when the GPU had time to finish.
+   *
+   * @throws ShapeError for a step that this session has not trained, or not among its last `lossRingSize`
    */
   copyLosses(from: number, to: number): { read(): Promise<Float32Array> } {
-    if (to - from + 1 > lossRingSize)
-      throw new ShapeError(`only the last ${lossRingSize} losses are kept`);
-    const { device } = this;
-    const staging = device.stage(this.#resource("losses"));
-    return {
-      read: async () => {
-        const ring = new Float32Array(await staging.read());
-        return Float32Array.from(
-          { length: to - from + 1 },
-          (_, i) => ring[(from + i) % lossRingSize]!,
-        );
-      },
-    };
+    return this.#losses.copy(this.#resource("losses"), from, to);
   }
 
-  /** The mean training loss of a step (by default the last slot asked for). Waits for it. */
+  /**
+   * The mean training loss of a step, before its update. Waits for it.
+   *
+   * @throws ShapeError as `copyLosses` does
+   */
   async loss(step: number): Promise<number> {
     return (await this.copyLosses(step, step).read())[0]!;
   }

@@ -271,12 +271,34 @@ describe("a session", () => {
         .copyLosses(lossRingSize - 2, lossRingSize + 2)
         .read();
       expect([...together]).toEqual(single);
-      expect(() => session.copyLosses(1, lossRingSize + 1)).toThrow(ShapeError);
-      expect(await session.copyLosses(1, lossRingSize).read()).toHaveLength(
-        lossRingSize,
-      );
     });
   });
+
+  it("tells no loss of a step that it has not trained, or that is too long ago", () =>
+    withSession({ model: plainModel }, async (session) => {
+      const step = { offset: 0, learningRate: 0.05 };
+      await expect(session.loss(1)).rejects.toThrow(ShapeError);
+      for (const n of [0, -3, 1.5, NaN])
+        await expect(session.train({ ...step, step: n })).rejects.toThrow(
+          `train: steps count from 1, got ${n}`,
+        );
+      // As after a checkpoint of step 6.
+      await session.train({ ...step, step: 7 });
+      await session.train({ ...step, step: 8 });
+      for (const n of [6, 9, -3, 0, 7.5, 7 + lossRingSize])
+        await expect(session.loss(n)).rejects.toThrow(
+          `the loss of step ${n} is not here: only those of the last ${lossRingSize} steps that were trained are kept`,
+        );
+      expect(() => session.copyLosses(6, 8)).toThrow(/the loss of step 6 is/);
+      await expect(session.loss(NaN)).rejects.toThrow(ShapeError);
+      expect(() => session.copyLosses(8, 7)).toThrow(ShapeError);
+      expect(() => session.copyLosses(1, Infinity)).toThrow(ShapeError);
+      expect(await session.copyLosses(7, 8).read()).toHaveLength(2);
+      await session.train({ ...step, step: 7 + lossRingSize });
+      await expect(session.loss(7)).rejects.toThrow(ShapeError);
+      expect(await session.loss(8)).toBeGreaterThan(0);
+      expect(await session.loss(7 + lossRingSize)).toBeGreaterThan(0);
+    }));
 
   it("evaluates in batches of any size with the same result, and finds damaged weights", async () => {
     await withSession({}, async (session) => {
