@@ -18,6 +18,7 @@ export class HostBatch {
   /** Reused by every `feed`: a fresh array a step is garbage by the megabyte. */
   readonly #padded: Float32Array<ArrayBuffer>;
   readonly #labels: Uint32Array<ArrayBuffer>;
+  #fed = 0;
 
   /** Resources are named `host images`, `host labels` and `host ids`. */
   constructor(
@@ -85,6 +86,12 @@ export class HostBatch {
     const [imagesPart, labelsPart] = this.#parts as [Part, Part, Part];
     queue.writeBuffer(imagesPart.whole, 0, this.#padded, 0, pixels * stride);
     queue.writeBuffer(labelsPart.whole, 0, this.#labels, 0, samples);
+    this.#fed = samples;
+  }
+
+  /** Images that the last `feed` wrote; they stay until the next one. */
+  get fed(): number {
+    return this.#fed;
   }
 
   /** Brings samples `first`… of the batch to where the plan reads them. */

@@ -227,6 +227,10 @@ export class Session {
       throw new ShapeError(
         `train: a step takes 1 to ${batch} images here, got ${samples}`,
       );
+    if (this.#host && this.#host.fed < samples)
+      throw new ShapeError(
+        `train: the step takes ${samples} images and ${this.#host.fed} were fed; feed them first`,
+      );
     if (
       source.kind === "images" &&
       !(offset >= 0 && offset + samples <= source.images.count)

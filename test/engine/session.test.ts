@@ -242,6 +242,28 @@ describe("a session", () => {
     });
   });
 
+  it("trains on nothing that was not fed", async () => {
+    const source = { kind: "host", input: [size, size, 3] } as const;
+    const values = (n: number) => new Float32Array(n * size * size * 3);
+    for (const microBatch of [batch, 3])
+      await withSession(
+        { model: plainModel, source, microBatch },
+        async (session) => {
+          const step = { step: 1, learningRate: 0.1 };
+          await expect(session.train(step)).rejects.toThrow(
+            "train: the step takes 4 images and 0 were fed; feed them first",
+          );
+          session.feed(values(2), [0, 1]);
+          await expect(session.train(step)).rejects.toThrow(ShapeError);
+          await session.train({ ...step, samples: 2 });
+          session.feed(values(4), [0, 1, 2, 0]);
+          await session.train({ ...step, step: 2 });
+          // The same batch once more.
+          await session.train({ ...step, step: 3 });
+        },
+      );
+  });
+
   it("refuses batches that are no whole number of images", async () => {
     for (const options of [
       { batch: 0 },
