@@ -64,7 +64,7 @@ const measure = (memory) =>
     batches: [128],
     target: kernelTargets.gpu,
     memory,
-  }).activations;
+  }).step;
 table(
   ["ResNet-152, width 1, CIFAR stem, batch 128, f32", "GiB"],
   [
@@ -76,14 +76,19 @@ table(
     ["… outputs over inputs", gib(measure({ sideBySide: false }))],
     [
       "… several tensors side by side in a buffer: **the plan**",
-      gib(measure({})),
+      gib(whole.step),
     ],
     ["(alive at the worst moment: no plan can do with less)", gib(whole.live)],
-    ["`--recompute`", gib(renewed.activations)],
+    ["`--recompute`", gib(renewed.step)],
     ["(alive at the worst moment)", gib(renewed.live)],
-    ["weights, gradients and momentum", gib(whole.parameters)],
-    ["images of CIFAR-100", gib(whole.data)],
-    ["**in all**", gib(whole.total)],
+    [
+      "besides the plan: an epoch's last batch, of 80 images",
+      gib(whole.smaller),
+    ],
+    ["… evaluation", gib(whole.evaluation)],
+    ["… weights, gradients and momentum", gib(whole.parameters)],
+    ["… images of CIFAR-100", gib(whole.data)],
+    ["**in all**: the plan and these", gib(whole.total)],
     ["**in all with `--recompute`**", gib(renewed.total)],
     ["**in all with `--precision mixed`**", gib(mixed.total)],
   ],
@@ -116,7 +121,7 @@ table(
       gib(plan(model, { recompute: true }).total),
       gib(plan(model, { microBatch: 32 }).total),
       gib(plan(model, { recompute: true, microBatch: 32 }).total),
-      gib(memory.total - memory.activations + memory.naive),
+      gib(memory.total - memory.step + memory.naive),
     ];
   }),
 );

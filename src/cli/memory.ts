@@ -1,16 +1,23 @@
 /** What a run takes on the device, in words. */
 import type { TrainingMemory } from "../engine/plan-training.js";
-import type { TrainSettings } from "../experiments/settings.js";
 import { formatBytes } from "./format.js";
 import type { Output } from "./output.js";
 
-export function printMemory(
-  { total, activations, parameters, data, naive }: TrainingMemory,
-  { batch, microBatch = batch }: TrainSettings,
-  output: Output,
-): void {
+/** The parts add up to the whole; what the step would take without sharing stands beside the step alone. */
+export function printMemory(memory: TrainingMemory, output: Output): void {
+  const { total, images, step, naive, smaller, evaluation } = memory;
+  const parts = [
+    `${formatBytes(step)} for ${images} images at a time (${formatBytes(naive)} without sharing)`,
+    ...(smaller > 0
+      ? [`${formatBytes(smaller)} more for smaller batches`]
+      : []),
+    ...(evaluation > 0
+      ? [`${formatBytes(evaluation)} more for evaluation`]
+      : []),
+    `${formatBytes(memory.parameters)} of weights, gradients and momentum`,
+    `${formatBytes(memory.data)} of data`,
+  ];
   output.print(
-    `memory: ${formatBytes(total)} on the device: ${formatBytes(activations)} for ${microBatch} images at a time ` +
-      `(${formatBytes(naive)} without sharing), ${formatBytes(parameters)} of weights, gradients and momentum, ${formatBytes(data)} of data`,
+    `memory: ${formatBytes(total)} on the device: ${parts.join(", ")}`,
   );
 }

@@ -29,7 +29,7 @@ export async function watchedRun(
       output.warn(line);
     },
     onPlan: (memory) => {
-      printMemory(memory, settings, output);
+      printMemory(memory, output);
     },
     onStart: ({ session, course, images, resumed }) => {
       output.print(

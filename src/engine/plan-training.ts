@@ -34,18 +34,27 @@ export interface PlanRequest extends TrainingOptions {
   readonly memory?: Pick<MemoryOptions, "inPlace" | "sideBySide">;
 }
 
-/** Bytes on the device. */
+/** What a run takes, in bytes on the device. `total` = `step` + `smaller` + `evaluation` + `parameters` + `data`. */
 export interface TrainingMemory {
-  /** Buffers that the plans share: activations, their gradients, scratch. */
+  /** Images that are on the device at once: the micro-batch, or the batch where that is smaller. */
+  readonly images: number;
+  /** Buffers that the plans share: activations, their gradients, scratch. `step`, `smaller` and `evaluation` together. */
   readonly activations: number;
+  /** What a step over so many images takes by itself … */
+  readonly step: number;
+  /** … the same without sharing … */
+  readonly naive: number;
+  /** … and what of it is alive at once at the worst moment. */
+  readonly live: number;
+  /** What smaller batches (an epoch's last one, a batch's last micro-batch) take besides the step's buffers, … */
+  readonly smaller: number;
+  /** … and evaluation besides both. */
+  readonly evaluation: number;
   /** Parameters, their gradients and momentum, and batch norm's running statistics. */
   readonly parameters: number;
   /** Images, labels and orders of a source on the GPU. */
   readonly data: number;
   readonly total: number;
-  /** The same activations without sharing, and what is alive at once at the worst moment. */
-  readonly naive: number;
-  readonly live: number;
   /** The largest single tensor: an adapter limits what one binding may hold. */
   readonly largest: { readonly label: string; readonly bytes: number };
   /** Kernel launches of a step. */
@@ -82,6 +91,7 @@ export function planTraining(request: PlanRequest): TrainingMemory {
     pool.take(plan.slots);
     plans.push(plan);
   }
+  const training = pool.bytes;
   let data = 0;
   if (evaluation) {
     const images: TrainingOptions["source"] = {
@@ -105,12 +115,16 @@ export function planTraining(request: PlanRequest): TrainingMemory {
   const largest = largestOf(first.places.keys());
   const perStep = microBatches(batches[0], microBatch).length;
   return {
+    images: Math.min(microBatch, batches[0]),
     activations: pool.bytes,
+    step: first.bytes,
+    naive: first.naiveBytes,
+    live: first.liveBytes,
+    smaller: training - first.bytes,
+    evaluation: pool.bytes - training,
     parameters: store.bytes,
     data,
     total: pool.bytes + store.bytes + data,
-    naive: first.naiveBytes,
-    live: first.liveBytes,
     largest: {
       label: `${largest.label} ${formatShape(largest.shape)}`,
       bytes: bytesOf(largest),
