@@ -52,6 +52,7 @@ export function imageBytes({ count, imageSize }: ImageLayout): number {
   return count * (3 * imageSize * imageSize + 8);
 }
 
+/** A data set on the GPU: its images as bytes, their labels, and the order in which batches take them. */
 export class ImageSource implements ImageLayout {
   private constructor(
     private readonly device: Device,
@@ -69,7 +70,12 @@ export class ImageSource implements ImageLayout {
     readonly order: GPUBuffer,
   ) {}
 
-  /** Uploads images; batches come in the images' own order until `setOrder` is called. */
+  /**
+   * Uploads images; batches come in the images' own order until `setOrder` is called.
+   *
+   * @throws ShapeError where images and labels do not fit each other, a label is negative, or the adapter cannot bind so many;
+   *   OutOfMemoryError where the device cannot hold them
+   */
   static async upload(
     device: Device,
     { images, labels, imageSize, mean, std }: HostImages,
@@ -133,7 +139,11 @@ export class ImageSource implements ImageLayout {
     return this.chunks.length;
   }
 
-  /** Sets the order of the images from its first position on. Takes effect for steps submitted afterwards. */
+  /**
+   * Sets the order of the images from its first position on. Takes effect for steps submitted afterwards.
+   *
+   * @throws ShapeError where the order is longer than there are images
+   */
   setOrder(order: Int32Array): void {
     if (order.length > this.count)
       throw new ShapeError(
@@ -142,6 +152,7 @@ export class ImageSource implements ImageLayout {
     this.device.gpu.queue.writeBuffer(this.order, 0, new Uint32Array(order));
   }
 
+  /** Frees the memory on the device; sessions that take batches from it cannot run any more. */
   destroy(): void {
     for (const buffer of [...this.chunks, this.labels, this.order])
       buffer.destroy();

@@ -33,6 +33,10 @@ export interface PoolOptions {
   readonly padding?: number;
 }
 
+/**
+ * What a model calls to add its layers. Shapes are NHWC, `[n, h, w, c]`; a layer's name is the prefix of its parameters in
+ * files, as PyTorch's modules have it.
+ */
 export class Network {
   #dropouts = 0;
   /** Of parameters: a gradient has one place, so one layer each. */
@@ -112,7 +116,11 @@ export class Network {
     return this.graph.apply(conv2d, inputs, { stride, padding });
   }
 
-  /** `torch.nn.Conv2d`: square kernel, symmetric zero padding. x `[n, h, w, c]` → `[n, oh, ow, out]`. */
+  /**
+   * `torch.nn.Conv2d`: square kernel, symmetric zero padding. x `[n, h, w, c]` → `[n, oh, ow, out]`.
+   *
+   * @throws ShapeError where the kernel does not fit x, or another layer has this name
+   */
   conv2d(
     name: string,
     x: Tensor,
@@ -130,7 +138,12 @@ export class Network {
     );
   }
 
-  /** `torch.nn.Linear` on x flattened in PyTorch's order (C, H, W): a convolution whose kernel covers all of x. */
+  /**
+   * `torch.nn.Linear` on x flattened in PyTorch's order (C, H, W): a convolution whose kernel covers all of x.
+   * x `[n, h, w, c]` → `[n, 1, 1, out]`.
+   *
+   * @throws ShapeError where another layer has this name
+   */
   linear(
     name: string,
     x: Tensor,
@@ -148,7 +161,11 @@ export class Network {
     );
   }
 
-  /** `torch.nn.BatchNorm2d`: eps 1e-5, momentum 0.1; batch statistics in training, running ones in evaluation. */
+  /**
+   * `torch.nn.BatchNorm2d`: eps 1e-5, momentum 0.1; batch statistics in training, running ones in evaluation. Of x's shape.
+   *
+   * @throws ShapeError where training has a single value per channel, or another layer has this name
+   */
   batchNorm(name: string, x: Tensor): Tensor {
     const channels = x.shape[3];
     const vector = (part: string, value: number, role: ParameterSpec["role"]) =>
@@ -171,20 +188,34 @@ export class Network {
     })[0]!;
   }
 
+  /** max(x, 0), of x's shape. */
   relu(x: Tensor): Tensor {
     return this.graph.apply(relu, [x], {});
   }
 
-  /** a + b, of one shape. */
+  /**
+   * a + b, of one shape.
+   *
+   * @throws ShapeError where the shapes differ
+   */
   add(a: Tensor, b: Tensor): Tensor {
     return this.graph.apply(add, [a, b], {});
   }
 
-  /** Concatenation along channels. */
+  /**
+   * Concatenation along channels: `[n, h, w, c1]`, `[n, h, w, c2]`, … → `[n, h, w, c1 + c2 + …]`.
+   *
+   * @throws ShapeError where the inputs differ in more than channels, or there are none
+   */
   concat(...inputs: readonly Tensor[]): Tensor {
     return this.graph.apply(concat, inputs, {});
   }
 
+  /**
+   * `torch.nn.MaxPool2d`: `[n, h, w, c]` → `[n, oh, ow, c]` with oh = ⌊(h + 2·padding − kernel) / stride⌋ + 1, ow likewise.
+   *
+   * @throws ShapeError where the kernel does not fit x or is larger than 16, or the padding is more than half of it
+   */
   maxPool(
     x: Tensor,
     { kernel, stride = kernel, padding = 0 }: PoolOptions,
@@ -192,6 +223,11 @@ export class Network {
     return this.graph.add(maxPool, [x], { kernel, stride, padding })[0]!;
   }
 
+  /**
+   * `torch.nn.AvgPool2d`, shapes as of `maxPool`; padding counts in the mean, as in PyTorch's default.
+   *
+   * @throws ShapeError as `maxPool` does
+   */
   averagePool(
     x: Tensor,
     { kernel, stride = kernel, padding = 0 }: PoolOptions,
@@ -204,7 +240,11 @@ export class Network {
     return this.graph.apply(globalAveragePool, [x], {});
   }
 
-  /** Zeroes a share p of the values and scales the rest by 1/(1−p); the identity in evaluation. */
+  /**
+   * Zeroes a share p of the values and scales the rest by 1/(1−p); the identity in evaluation. Of x's shape.
+   *
+   * @throws ShapeError where p is not in [0, 1)
+   */
   dropout(x: Tensor, p: number): Tensor {
     if (!this.training || p === 0) return x;
     return this.graph.apply(dropout, [x, this.context.ids, this.context.step], {
@@ -214,7 +254,7 @@ export class Network {
   }
 }
 
-/** Checks that a model's result is a batch of logits. */
+/** @throws ShapeError where a model's result is no batch of logits */
 export function checkLogits(logits: Tensor, samples: number): void {
   const [n, h, w] = logits.shape;
   if (n !== samples || h !== 1 || w !== 1) {

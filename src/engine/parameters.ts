@@ -50,6 +50,7 @@ const arenaBytes = 64 * 2 ** 20;
 /** WebGPU's default minStorageBufferOffsetAlignment. */
 const alignment = 256;
 
+/** A model's tensors by their PyTorch names, on the device; a session has one. */
 export class ParameterStore {
   readonly #specs = new Map<string, ParameterSpec>();
   readonly #places = new Map<string, { arena: number; offset: number }>();
@@ -68,7 +69,11 @@ export class ParameterStore {
       : ["parameters"];
   }
 
-  /** Declares a tensor while a model is traced; a second trace of the same model finds its own declarations. */
+  /**
+   * Declares a tensor while a model is traced; a second trace of the same model finds its own declarations.
+   *
+   * @throws ShapeError where it is declared with another shape, or only after the memory was arranged
+   */
   declare(spec: ParameterSpec): ParameterSpec {
     const known = this.#specs.get(spec.name);
     if (known) {
@@ -175,7 +180,11 @@ export class ParameterStore {
     this.#state = state;
   }
 
-  /** The memory of a declared tensor, its gradient or its momentum. */
+  /**
+   * The memory of a declared tensor, its gradient or its momentum.
+   *
+   * @throws ShapeError where there is none: a name that was not declared, or memory that is not allocated
+   */
   slice(name: string, what: Role | "state"): Slice {
     const place = this.#places.get(name);
     const spec = this.#specs.get(name);
@@ -204,7 +213,11 @@ export class ParameterStore {
     return values;
   }
 
-  /** Writes values in PyTorch's layouts. `what` chooses weights (and state) or momentum. */
+  /**
+   * Writes values in PyTorch's layouts. `what` chooses weights (and state) or momentum.
+   *
+   * @throws ShapeError for a name that the model does not have, or another number of values than its tensor has
+   */
   write(
     device: Device,
     values: ReadonlyMap<string, Float32Array>,
@@ -221,7 +234,11 @@ export class ParameterStore {
     }
   }
 
-  /** Reads weights and state, gradients, or momentum, in PyTorch's layouts. Waits for all submitted work. */
+  /**
+   * Reads weights and state, gradients, or momentum, in PyTorch's layouts. Waits for all submitted work.
+   *
+   * @throws ShapeError for gradients or momentum of a model that only evaluates
+   */
   async read(
     device: Device,
     what: Role = "parameters",
@@ -289,7 +306,10 @@ function forEachIndex(
           visit(torch++, ((y * kw + x) * cinPadded + i) * coutPadded + o);
 }
 
-/** PyTorch's layout → the padded GPU layout. */
+/**
+ * PyTorch's layout → the padded GPU layout.
+ * @throws ShapeError where there are more or fewer values than the tensor has
+ */
 function toGpuLayout(
   spec: ParameterSpec,
   data: Float32Array,

@@ -61,7 +61,10 @@ export interface TrainingMemory {
   readonly dispatches: number;
 }
 
-/** Plans a run without a device. Throws ShapeError where the model does not fit its input. */
+/**
+ * Plans a run without a device.
+ * @throws ShapeError where the model does not fit its input, or a size is no whole number of images
+ */
 export function planTraining(request: PlanRequest): TrainingMemory {
   const {
     batches,

@@ -47,6 +47,10 @@ export interface TrainStep {
   readonly samples?: number;
 }
 
+/**
+ * One model on one device: its parameters, and plans that are compiled once for each size of batch and replayed. Steps and
+ * evaluations run in the order in which they are submitted; `destroy` ends it and frees its memory.
+ */
 export class Session {
   readonly #plans: SessionPlans;
   readonly #logits: StepLogits;
@@ -78,7 +82,13 @@ export class Session {
       );
   }
 
-  /** Traces and compiles the model for its batch size and writes PyTorch's default initial weights. */
+  /**
+   * Traces and compiles the model for its batch size and writes PyTorch's default initial weights.
+   *
+   * @throws ShapeError where the model does not fit its images or labels, or a batch is no whole number of images;
+   *   AdapterError for mixed precision on an adapter without 16-bit floats; KernelError or OutOfMemoryError where a plan cannot be
+   *   made on the device
+   */
   static async create(
     device: Device,
     options: SessionOptions,
@@ -129,7 +139,11 @@ export class Session {
     return this.#plans.memory;
   }
 
-  /** Compiles the plans for a batch size, so that the first step does not have to. */
+  /**
+   * Compiles the plans for a batch size, so that the first step does not have to.
+   *
+   * @throws ShapeError, KernelError or OutOfMemoryError as `create` does
+   */
   async prepare(samples: number): Promise<void> {
     const { batch, source } = this.options;
     for (const size of new Set(microBatches(samples, this.#micro))) {
@@ -169,7 +183,13 @@ export class Session {
     );
   }
 
-  /** Writes a batch for the next step of a session whose source is the host: images NHWC without padding. */
+  /**
+   * Writes a batch for the next step of a session whose source is the host. It stays until the next `feed`.
+   *
+   * @param images `[samples, h, w, c]` without padding, as the source's `input` says
+   * @param labels a class index for each image, from 0
+   * @throws ShapeError where images or labels do not fit the session, or it makes its batches from images on the GPU
+   */
   feed(images: Float32Array, labels: ArrayLike<number>): void {
     if (!this.#host)
       throw new ShapeError(
@@ -181,6 +201,9 @@ export class Session {
   /**
    * Submits one training step: forward, backward and the optimiser's update. Resolves when it is submitted, not when it
    * is done; steps run in the order of submission.
+   *
+   * @throws ShapeError where the session only evaluates, steps do not count from 1, or the batch is larger than the session's,
+   *   than what was fed, or than the images from `offset` on; KernelError, OutOfMemoryError or DeviceLostError of the device
    */
   async train({
     learningRate,
@@ -259,7 +282,11 @@ export class Session {
     return (await this.copyLosses(step, step).read())[0]!;
   }
 
-  /** Logits `[samples, classes]` of the last training step's batch, before its update; to be read before an evaluation. Waits for it. */
+  /**
+   * Logits `[samples, classes]` of the last training step's batch, before its update; to be read before an evaluation. Waits for it.
+   *
+   * @throws ShapeError where no step has run, or an evaluation has taken their place
+   */
   lastLogits(): Promise<Float32Array> {
     return this.#logits.read();
   }
@@ -283,6 +310,8 @@ export class Session {
   /**
    * Prepares evaluation of all images of a source with the running statistics, `batch` images at a time (by default as
    * many as fit the memory that training has taken, up to 256).
+   *
+   * @throws ShapeError where the model does not fit the images; KernelError or OutOfMemoryError where a plan cannot be made
    */
   async evaluation(
     images: ImageSource,
@@ -305,6 +334,7 @@ export class Session {
     );
   }
 
+  /** Frees the session's memory on the device; images are the caller's. */
   destroy(): void {
     this.#plans.destroy();
     this.#logits.destroy();
