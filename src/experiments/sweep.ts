@@ -1,8 +1,8 @@
 /** A sweep as a list of jobs: which runs there are, what each is called, and the hash that says whether it is done. */
-import { UserError } from "../errors.js";
 import { models } from "../models/registry.js";
 import { configHash } from "./config-hash.js";
 import {
+  checkBatch,
   planCourse,
   replaceSettings,
   resolveSettings,
@@ -62,12 +62,10 @@ export async function planSweep(
 ): Promise<SweepJob[]> {
   const jobs: SweepJob[] = [];
   for (const model of plan.models) {
+    const given = settingsOf(plan, model);
+    checkBatch(given.batch, images);
     for (const seed of plan.seeds) {
-      const base = settingsOf(plan, model, seed);
-      if (base.batch > images)
-        throw new UserError(
-          `--batch ${base.batch}: there are ${images} training images; take at most as many`,
-        );
+      const base = resolveSettings({ ...given, model, seed });
       const baselineSteps =
         base.steps ?? base.epochs * Math.ceil(images / base.batch);
       for (const { arm, level } of conditions(plan, model)) {
@@ -95,12 +93,11 @@ export async function planSweep(
   return jobs;
 }
 
-/** The settings of a model's runs: the sweep's, but for what the model has no choice of. */
+/** What is asked of a model's runs: the sweep's settings, but for what the model has no choice of, and its own. */
 function settingsOf(
   { settings, perModel }: SweepPlan,
   model: string,
-  seed: number,
-): TrainSettings {
+): SweepSettings {
   const options = models.find(({ name }) => name === model)?.options ?? [];
   const { width, stem, ...common } = settings;
   const ofAll = {
@@ -108,11 +105,7 @@ function settingsOf(
     ...(options.includes("width") && { width }),
     ...(options.includes("stem") && { stem }),
   };
-  return resolveSettings({
-    ...replaceSettings(ofAll, perModel[model] ?? {}),
-    model,
-    seed,
-  });
+  return replaceSettings(ofAll, perModel[model] ?? {});
 }
 
 function conditions(

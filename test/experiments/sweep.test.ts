@@ -10,19 +10,19 @@ import {
 
 const levels = [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.6, 0.7, 0.9];
 const images = 2000;
+const base: SweepPlan = {
+  models: ["lenet", "shallow"],
+  levels,
+  arms: ["noise", "reduction"],
+  seeds: [0, 1],
+  budget: "epochs",
+  bothBudgets: [],
+  settings: {},
+  perModel: {},
+};
 const plan = (settings: SweepSettings = {}, changes: Partial<SweepPlan> = {}) =>
   planSweep(
-    {
-      models: ["lenet", "shallow"],
-      levels,
-      arms: ["noise", "reduction"],
-      seeds: [0, 1],
-      budget: "epochs",
-      bothBudgets: [],
-      settings: { epochs: 2, ...settings },
-      perModel: {},
-      ...changes,
-    },
+    { ...base, settings: { epochs: 2, ...settings }, ...changes },
     images,
   );
 
@@ -131,6 +131,16 @@ describe("planSweep", () => {
       expect(settings.width).toBe(model === "lenet" ? 1 : 0.5);
       expect(settings.lr).toBe(model === "lenet" ? 0.02 : 0.007);
     }
+  });
+
+  it("keeps the default batch where there are fewer images, and refuses one that was asked for", async () => {
+    const own = { shallow: { batch: 2001 } };
+    await expect(plan({}, { perModel: own })).rejects.toThrow("--batch 2001");
+    const small = await planSweep({ ...base, settings: { epochs: 2 } }, 100);
+    expect(new Set(small.map(({ settings }) => settings.batch))).toEqual(new Set([128])); // prettier-ignore
+    // One setting for all runs: what a reduction leaves of the batch is what it trains on at once.
+    const asked = await planSweep({ ...base, settings: { batch: 100 } }, 100);
+    expect(new Set(asked.map(({ settings }) => settings.batch))).toEqual(new Set([100])); // prettier-ignore
   });
 
   it("refuses what would fail later", async () => {
