@@ -13,7 +13,7 @@ import type { RunRates } from "./measures.js";
 import type { Memorisation } from "./memorisation.js";
 import type { RunSummary } from "./run-files.js";
 import type { RunName } from "./sweep.js";
-import { parsePerClass, type ResultRow } from "./tables.js";
+import { type Budget, parsePerClass, type ResultRow } from "./tables.js";
 import type { EvalRecord, StepRecord } from "./training-events.js";
 
 /** The files that a finished run must have, and the logits, which only bootstrap intervals need. */
@@ -195,7 +195,7 @@ export function parseFinishedRun(name: RunName, files: RunFiles): FinishedRun {
       top1: last.top1,
       tpr: perClass.map(({ tpr }) => tpr),
       effectiveRate: poison.effectiveRate,
-      budget: config["steps"] === undefined ? "epochs" : "steps",
+      budget: budgetOf(config),
       correct: predictions?.correct ?? null,
     },
     classes: perClass.map((row) => row.class),
@@ -213,6 +213,12 @@ export function parseFinishedRun(name: RunName, files: RunFiles): FinishedRun {
       poison.kept / requireNumber(config, "keep", "config.json"),
     ),
   };
+}
+
+/** What a run's length was counted in. One that --max-steps ended has the steps of all that it ended. */
+function budgetOf({ steps, maxSteps, totalSteps }: JsonObject): Budget {
+  const ended = Number(maxSteps) < Number(totalSteps);
+  return steps === undefined && !ended ? "epochs" : "steps";
 }
 
 /** Labels and hits from test_logits.safetensors. Of equal logits the lowest class is predicted, as in per_class.csv. */

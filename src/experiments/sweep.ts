@@ -1,8 +1,10 @@
 /** A sweep as a list of jobs: which runs there are, what each is called, and the hash that says whether it is done. */
+import { UserError } from "../errors.js";
 import { models } from "../models/registry.js";
 import { configHash } from "./config-hash.js";
 import {
   checkBatch,
+  type Course,
   planCourse,
   replaceSettings,
   resolveSettings,
@@ -66,8 +68,8 @@ export async function planSweep(
     checkBatch(given.batch, images);
     for (const seed of plan.seeds) {
       const base = resolveSettings({ ...given, model, seed });
-      const baselineSteps =
-        base.steps ?? base.epochs * Math.ceil(images / base.batch);
+      const baseline = planCourse(base, images);
+      if (reducesAtEqualEpochs(plan, base)) requireAllEpochs(base, baseline);
       for (const { arm, level } of conditions(plan, model)) {
         const equalSteps =
           arm === "reduction-steps" ||
@@ -79,7 +81,7 @@ export async function planSweep(
           keep: arm.startsWith("reduction")
             ? Number((1 - level).toFixed(12))
             : 1,
-          ...(equalSteps && { steps: baselineSteps }),
+          ...(equalSteps && { steps: baseline.totalSteps }),
         };
         // Refuses now what would fail when its turn comes.
         planCourse(settings, Math.round(images * settings.keep));
@@ -106,6 +108,28 @@ function settingsOf(
     ...(options.includes("stem") && { stem }),
   };
   return replaceSettings(ofAll, perModel[model] ?? {});
+}
+
+/** Whether reduced runs have fewer steps than the baseline. */
+function reducesAtEqualEpochs(
+  { arms, budget }: SweepPlan,
+  { steps }: TrainSettings,
+): boolean {
+  return (
+    arms.includes("reduction") && budget === "epochs" && steps === undefined
+  );
+}
+
+/** A run that ends early would be told as one of all its epochs: tables and report call that budget equally many epochs. */
+function requireAllEpochs(
+  { model, maxSteps }: TrainSettings,
+  { lastStep, totalSteps }: Course,
+): void {
+  if (lastStep < totalSteps)
+    throw new UserError(
+      `--max-steps ${maxSteps}: ends runs of ${model} after fewer than their ${totalSteps} steps, but the reduction arm ` +
+        `compares equally many epochs; take --steps ${maxSteps} or --budget steps for runs of equal length, or leave it out`,
+    );
 }
 
 function conditions(

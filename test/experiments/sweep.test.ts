@@ -143,6 +143,22 @@ describe("planSweep", () => {
     expect(new Set(asked.map(({ settings }) => settings.batch))).toEqual(new Set([100])); // prettier-ignore
   });
 
+  it("refuses to end runs before the epochs that a reduction arm compares", async () => {
+    // 2 epochs of 2,000 images in batches of 128: 32 steps.
+    const message =
+      "--max-steps 31: ends runs of lenet after fewer than their 32 steps, but the reduction arm compares equally many " +
+      "epochs; take --steps 31 or --budget steps for runs of equal length, or leave it out";
+    await expect(plan({ maxSteps: 31 })).rejects.toThrow(message);
+    await expect(plan({ maxSteps: 31 }, { bothBudgets: ["lenet"] })).rejects.toThrow(message); // prettier-ignore
+    const own = { lenet: { maxSteps: 31 } };
+    await expect(plan({}, { perModel: own })).rejects.toThrow(message);
+    await plan({ maxSteps: 32 });
+    // Equally many steps are what these compare, and so it stays.
+    await plan({ maxSteps: 31 }, { arms: ["noise"] });
+    await plan({ maxSteps: 31 }, { budget: "steps" });
+    await plan({ maxSteps: 31, steps: 40 });
+  });
+
   it("refuses what would fail later", async () => {
     await expect(plan({ batch: 2001 })).rejects.toThrow(
       "--batch 2001: there are 2000 training images",
