@@ -39,7 +39,7 @@ export interface SweepPlan {
   readonly seeds: readonly number[];
   /** What reduction holds constant: the epochs, or as many optimiser steps as the baseline makes. */
   readonly budget: Budget;
-  /** Models that are reduced under a budget of steps too, where the budget is epochs. */
+  /** Models that are reduced under a budget of steps too, where their budget is epochs. */
   readonly bothBudgets: readonly string[];
   /** Settings of every run. */
   readonly settings: SweepSettings;
@@ -69,8 +69,10 @@ export async function planSweep(
     for (const seed of plan.seeds) {
       const base = resolveSettings({ ...given, model, seed });
       const baseline = planCourse(base, images);
-      if (reducesAtEqualEpochs(plan, base)) requireAllEpochs(base, baseline);
-      for (const { arm, level } of conditions(plan, model)) {
+      const equalEpochs = reducesAtEqualEpochs(plan, base);
+      if (equalEpochs) requireAllEpochs(base, baseline);
+      const both = equalEpochs && plan.bothBudgets.includes(model);
+      for (const { arm, level } of conditions(plan, both)) {
         const equalSteps =
           arm === "reduction-steps" ||
           (arm === "reduction" && plan.budget === "steps");
@@ -133,20 +135,16 @@ function requireAllEpochs(
 }
 
 function conditions(
-  plan: SweepPlan,
-  model: string,
+  { arms, levels }: SweepPlan,
+  bothBudgets: boolean,
 ): { arm: Arm; level: number }[] {
-  const both =
-    plan.budget === "epochs" &&
-    plan.arms.includes("reduction") &&
-    plan.bothBudgets.includes(model);
   const all: Arm[] = [
-    ...plan.arms,
-    ...(both ? ["reduction-steps" as const] : []),
+    ...arms,
+    ...(bothBudgets ? ["reduction-steps" as const] : []),
   ];
   return [
     { arm: "baseline", level: 0 },
-    ...all.flatMap((arm) => plan.levels.map((level) => ({ arm, level }))),
+    ...all.flatMap((arm) => levels.map((level) => ({ arm, level }))),
   ];
 }
 

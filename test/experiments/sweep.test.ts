@@ -122,6 +122,16 @@ describe("planSweep", () => {
     expect(await plan({}, { bothBudgets: ["lenet"], budget: "steps" })).toHaveLength(jobs.length - second.length); // prettier-ignore
   });
 
+  it("trains no reduction twice where steps make all runs equally long already", async () => {
+    const arms = { bothBudgets: ["lenet", "shallow"] };
+    const jobs = await plan({ steps: 40 }, arms);
+    expect(new Set(jobs.map(({ hash }) => hash)).size).toBe(jobs.length);
+    expect(jobs.filter(({ arm }) => arm === "reduction-steps")).toEqual([]);
+    const own = await plan({}, { ...arms, perModel: { lenet: { steps: 40 } } });
+    const second = own.filter(({ arm }) => arm === "reduction-steps");
+    expect(new Set(second.map(({ model }) => model))).toEqual(new Set(["shallow"])); // prettier-ignore
+  });
+
   it("keeps a width from models that have none, and gives a model its own settings", async () => {
     const jobs = await plan(
       { width: 0.5 },
