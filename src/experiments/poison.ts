@@ -122,6 +122,15 @@ export function shareOf(share: number, n: number): number {
   return Math.floor(share * n + 0.5 + n * 2 ** -50);
 }
 
+/** Of a class of `n` images, how many are kept, and how many of those are chosen for a noisy label. */
+export function countsOf(
+  n: number,
+  { noise, keep }: Pick<PoisonOptions, "noise" | "keep">,
+): { kept: number; chosen: number } {
+  const kept = n - shareOf(1 - keep, n);
+  return { kept, chosen: shareOf(noise, kept) };
+}
+
 /**
  * Chooses the images to remove and to relabel, class by class, and draws their labels.
  *
@@ -146,12 +155,7 @@ export function poison(
       `noise ${noise}: there is no other label to give in a data set of ${numClasses} class`,
     );
   }
-  const { chosen, kept } = select(
-    membersByClass(labels, numClasses),
-    noise,
-    keep,
-    seed,
-  );
+  const { chosen, kept } = select(membersByClass(labels, numClasses), options);
   const given = options.given
     ? fileLabels(options.given, labels, kept, noise)
     : labels.slice();
@@ -254,21 +258,18 @@ function membersByClass(labels: Int32Array, numClasses: number): number[][] {
  * permutation's order, gets noise.
  */
 function select(
-  members: number[][],
-  noise: number,
-  keep: number,
-  seed: number,
+  members: readonly number[][],
+  options: Pick<PoisonOptions, "noise" | "keep" | "seed">,
 ) {
+  const counts = members.map((group) => countsOf(group.length, options));
   const kept = members.map((group, c) => {
-    const order = new RandomStream(seed, Purpose.select, 0, c).permutation(
-      group.length,
-    );
+    const stream = new RandomStream(options.seed, Purpose.select, 0, c);
     return Array.from(
-      order.subarray(shareOf(1 - keep, group.length)),
+      stream.permutation(group.length).subarray(group.length - counts[c]!.kept),
       (position) => group[position]!,
     );
   });
-  const chosen = kept.map((rest) => rest.slice(0, shareOf(noise, rest.length)));
+  const chosen = kept.map((rest, c) => rest.slice(0, counts[c]!.chosen));
   return { chosen, kept: ascending(kept) };
 }
 

@@ -10,6 +10,7 @@ import {
   resolveSettings,
   type TrainSettings,
 } from "./settings.js";
+import { effectsOn, type MatrixOf, type PlannedData } from "./sweep-effect.js";
 import { type Arm, arms, type Budget, type SweepArm } from "./tables.js";
 
 /** What a run of a sweep is: its id is `<model>_<arm>_<level>_s<seed>`. */
@@ -55,13 +56,17 @@ export type SweepSettings = Partial<
 /**
  * The jobs of a sweep: per model and seed the baseline, then each level of each arm.
  *
- * @param images Training images before reduction: a budget of steps is counted from them.
- * @throws UserError for settings that do not fit
+ * @param data Training images before reduction: what the levels come to, class by class, is counted from them.
+ * @param matrixOf Reads the matrix of the kinds of noise that draw from one.
+ * @throws UserError for settings that do not fit, and for levels that leave nothing or change nothing
  */
 export async function planSweep(
   plan: SweepPlan,
-  images: number,
+  data: PlannedData,
+  matrixOf: MatrixOf = () => undefined,
 ): Promise<SweepJob[]> {
+  const images = data.train.labels.length;
+  const keptBy = effectsOn(data, matrixOf);
   const jobs: SweepJob[] = [];
   for (const model of plan.models) {
     const given = settingsOf(plan, model);
@@ -86,7 +91,7 @@ export async function planSweep(
           ...(equalSteps && { steps: baseline.totalSteps }),
         };
         // Refuses now what would fail when its turn comes.
-        planCourse(settings, Math.round(images * settings.keep));
+        planCourse(settings, await keptBy(settings));
         const hash = await configHash(settings);
         const id = `${model}_${arm}_${level}_s${seed}`;
         const folder = jobFolder({ id, hash });

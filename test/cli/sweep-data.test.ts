@@ -39,7 +39,7 @@ beforeAll(async () => {
 
 describe("a sweep goes on", () => {
   it("not with another matrix", () => {
-    writeFileSync(at("m.json"), "[[1,0],[0,1]]");
+    writeFileSync(at("m.json"), "[[1,0],[1,0]]");
     const result = run(sweep);
     writeFileSync(at("m.json"), swapped);
     expect(complaint(result)).toBe(

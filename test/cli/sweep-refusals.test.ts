@@ -18,6 +18,8 @@ describe("requests that make no sweep", () => {
     [["impact-index", "--data", "sample", "--noise", "0.2"], "unknown option '--noise'"], // prettier-ignore
     [["impact-index", "--data", "sample", "--epochs", "2", "--steps", "9"], "--epochs 2, --steps 9: both say how long a run trains"], // prettier-ignore
     [["impact-index", "--data", "sample", "--batch", "5000"], "--batch 5000: there are 2000 training images"], // prettier-ignore
+    [["impact-index", "--data", "sample", "--train-limit", "100", "--levels", "0.96"], "removing 96 % of each class leaves none of the 100 training images"], // prettier-ignore
+    [["impact-index", "--data", "sample", "--train-limit", "100", "--levels", "0.04"], "4 % of wrong labels in each class changes none of the 100 training images"], // prettier-ignore
   ])("%j", (args, message) => {
     const result = sweep(...args);
     expect(complaint(result)).toContain(message);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { CostModel, imagesOf } from "../../src/experiments/sweep-cost.js";
 import { planSweep } from "../../src/experiments/sweep.js";
+import { evenly } from "./planned-data.js";
 
 const size = { trainImages: 1000, testImages: 300, classes: 10, imageSize: 32 };
 const jobs = await planSweep(
@@ -14,7 +15,7 @@ const jobs = await planSweep(
     settings: { epochs: 4, batch: 100, evalEvery: 3 },
     perModel: {},
   },
-  size.trainImages,
+  evenly(size.trainImages),
 );
 const job = (id: string) => jobs.find((one) => one.id === `${id}_s0`)!;
 

@@ -15,6 +15,7 @@ import {
   sweepSchema,
 } from "../../src/experiments/sweep-schema.js";
 import { planSweep } from "../../src/experiments/sweep.js";
+import { evenly } from "./planned-data.js";
 
 const minimal = { name: "mine", models: ["lenet"], levels: [0.1, 0.2] };
 const parse = (value: unknown) =>
@@ -26,7 +27,7 @@ const parse = (value: unknown) =>
 describe("the two studies", () => {
   it("impact-index: five models, 0 to 30 % in steps of 5, both arms, three seeds", async () => {
     const [, study] = builtInSweeps;
-    const jobs = await planSweep(study!, 50_000);
+    const jobs = await planSweep(study!, evenly(50_000));
     const arms = (arm: string) => jobs.filter((job) => job.arm === arm);
     expect(arms("baseline")).toHaveLength(5 * 3);
     expect(arms("noise")).toHaveLength(5 * 3 * 6);
@@ -40,13 +41,13 @@ describe("the two studies", () => {
   });
   it("dirty-data: resnet152 on cifar100 with 0, 20, 40, 60 % shuffled labels", async () => {
     const [study] = builtInSweeps;
-    const jobs = await planSweep(study!, 50_000);
+    const jobs = await planSweep(study!, evenly(50_000));
     expect(jobs.map(({ id }) => id)).toEqual(["resnet152_baseline_0_s0", "resnet152_noise_0.2_s0", "resnet152_noise_0.4_s0", "resnet152_noise_0.6_s0"]); // prettier-ignore
     for (const { settings } of jobs)
       expect(settings).toMatchObject({ data: "cifar100", noiseKind: "shuffle", augment: "study" }); // prettier-ignore
   });
   it("the demo: seven runs on the sample", async () => {
-    expect(await planSweep(demoSweep(0, 8), 2000)).toHaveLength(7);
+    expect(await planSweep(demoSweep(0, 8), evenly(2000))).toHaveLength(7);
   });
 });
 
@@ -107,21 +108,21 @@ describe("the command line goes before the definition", () => {
       settings: { epochs: 2 },
     });
     expect(changed).toMatchObject({ models: ["lenet", "shallow"], levels: [0.1, 0.2], seeds: [9] }); // prettier-ignore
-    const jobs = await planSweep(changed, 2000);
+    const jobs = await planSweep(changed, evenly(2000));
     expect(new Set(jobs.map(({ settings }) => settings.epochs))).toEqual(new Set([2])); // prettier-ignore
     const [lenet] = jobs;
     expect(lenet!.settings).toMatchObject({ batch: 50, lr: 0.1 });
   });
   it("takes steps instead of epochs, and epochs instead of steps", async () => {
     const plan = async (settings: object) => {
-      const jobs = await planSweep(overrideSweep(definition, { settings }), 2000); // prettier-ignore
+      const jobs = await planSweep(overrideSweep(definition, { settings }), evenly(2000)); // prettier-ignore
       return jobs[0]!.settings;
     };
     expect(await plan({ steps: 30 })).toMatchObject({ steps: 30, epochs: 30 });
     const bySteps = parse({ ...minimal, settings: { epochs: 5 }, perModel: { lenet: { steps: 40 } } }); // prettier-ignore
-    const [lenet] = await planSweep(bySteps, 2000);
+    const [lenet] = await planSweep(bySteps, evenly(2000));
     expect(lenet!.settings.steps).toBe(40);
-    const [again] = await planSweep(overrideSweep(bySteps, { settings: { epochs: 2 } }), 2000); // prettier-ignore
+    const [again] = await planSweep(overrideSweep(bySteps, { settings: { epochs: 2 } }), evenly(2000)); // prettier-ignore
     expect(again!.settings).toMatchObject({ epochs: 2 });
     expect(again!.settings.steps).toBeUndefined();
   });

@@ -7,9 +7,9 @@ import {
   type SweepPlan,
   type SweepSettings,
 } from "../../src/experiments/sweep.js";
+import { evenly } from "./planned-data.js";
 
 const levels = [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.6, 0.7, 0.9];
-const images = 2000;
 const base: SweepPlan = {
   models: ["lenet", "shallow"],
   levels,
@@ -23,7 +23,7 @@ const base: SweepPlan = {
 const plan = (settings: SweepSettings = {}, changes: Partial<SweepPlan> = {}) =>
   planSweep(
     { ...base, settings: { epochs: 2, ...settings }, ...changes },
-    images,
+    evenly(2000),
   );
 
 describe("planSweep", () => {
@@ -146,10 +146,16 @@ describe("planSweep", () => {
   it("keeps the default batch where there are fewer images, and refuses one that was asked for", async () => {
     const own = { shallow: { batch: 2001 } };
     await expect(plan({}, { perModel: own })).rejects.toThrow("--batch 2001");
-    const small = await planSweep({ ...base, settings: { epochs: 2 } }, 100);
+    const small = await planSweep(
+      { ...base, settings: { epochs: 2 } },
+      evenly(100),
+    );
     expect(new Set(small.map(({ settings }) => settings.batch))).toEqual(new Set([128])); // prettier-ignore
     // One setting for all runs: what a reduction leaves of the batch is what it trains on at once.
-    const asked = await planSweep({ ...base, settings: { batch: 100 } }, 100);
+    const asked = await planSweep(
+      { ...base, settings: { batch: 100 } },
+      evenly(100),
+    );
     expect(new Set(asked.map(({ settings }) => settings.batch))).toEqual(new Set([100])); // prettier-ignore
   });
 

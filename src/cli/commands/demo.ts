@@ -61,7 +61,7 @@ async function run(options: Options): Promise<void> {
   const output = createOutput(options);
   const dataset = await loadDataset("sample");
   const definition = demoSweep(seed, epochs);
-  const jobs = await planSweep(definition, dataset.train.count);
+  const jobs = await planSweep(definition, dataset);
   if (options.overwrite) {
     await requireOwnFolder(out, "sweep");
     await refuseLocked(join(out, lockFile), `${out}: this sweep is being run`);

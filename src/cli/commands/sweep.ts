@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Command } from "commander";
 import { UserError } from "../../errors.js";
+import { readNoiseMatrix } from "../../experiments/node-dataset.js";
 import { requireWritable } from "../../experiments/node-files.js";
 import { checkSweep } from "../../experiments/node-sweep.js";
 import { parseNoiseKind } from "../../experiments/poison.js";
@@ -229,7 +230,9 @@ async function run(
   // The data alone: settings of the models are theirs, and need not suit every model.
   const data = { ...defaultData, ...definition.settings };
   const dataset = await loadData(data, options, output);
-  const jobs = await planSweep(definition, dataset.train.count);
+  const jobs = await planSweep(definition, dataset, (kind) =>
+    readNoiseMatrix(kind, dataset.classNames),
+  );
   const about = { name: definition.name, dataset, jobs, out, version: version() }; // prettier-ignore
   // Refuses what the sweep cannot go on with before the adapter is opened.
   await checkSweep(about);
