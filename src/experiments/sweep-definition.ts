@@ -4,7 +4,7 @@ import { findModel } from "../models/registry.js";
 import { schemaError } from "./json-schema.js";
 import { parseNoiseKind } from "./poison.js";
 import { checkLength, replaceSettings } from "./settings.js";
-import type { SweepPlan, SweepSettings } from "./sweep.js";
+import { settingsOf, type SweepPlan, type SweepSettings } from "./sweep.js";
 import { sweepSchema } from "./sweep-schema.js";
 import { type Budget, sweepArms } from "./tables.js";
 
@@ -94,11 +94,50 @@ export function overrideSweep(
   const perModel = Object.fromEntries(
     Object.entries(merged.perModel).map(([model, own]) => [model, kept(own)]),
   );
-  return checked({
+  const overridden = {
     ...merged,
     settings: replaceSettings(merged.settings, settings),
     perModel,
-  });
+  };
+  if (axes.bothBudgets) requireBothBudgets(overridden, "--both-budgets");
+  return checked(overridden);
+}
+
+/**
+ * Refuses a second budget that would be passed over, where somebody asks for it; one that a definition has goes with its
+ * ground when flags take that away.
+ */
+function requireBothBudgets(definition: SweepDefinition, where: string): void {
+  const { arms, budget, bothBudgets } = definition;
+  if (bothBudgets.length === 0) return;
+  requireModels(definition, bothBudgets, where);
+  if (budget === "steps")
+    throw new UserError(
+      `${where}: the budget is steps already; take epochs, or leave this out`,
+    );
+  if (!arms.includes("reduction"))
+    throw new UserError(
+      `${where}: there is no reduction arm; add it, or leave this out`,
+    );
+  for (const model of bothBudgets) {
+    const { steps } = settingsOf(definition, model);
+    if (steps !== undefined)
+      throw new UserError(
+        `${where}: all of ${model}'s runs have ${steps} steps; count in epochs, or leave this out`,
+      );
+  }
+}
+
+function requireModels(
+  { models }: SweepDefinition,
+  named: readonly string[],
+  where: string,
+): void {
+  const other = named.find((model) => !models.includes(model));
+  if (other !== undefined)
+    throw new UserError(
+      `${where}: ${other} is no model of this sweep (${models.join(", ")}); add it, or leave this out`,
+    );
 }
 
 /** Axes without repetitions, levels ascending and without the baseline's 0. */
@@ -149,13 +188,17 @@ export function parseSweepDefinition(
     if (own.noiseKind !== undefined) parseNoiseKind(own.noiseKind);
     checkLength(own, `${source}: `);
   }
-  return checked({
+  const definition = {
     ...common,
     arms: sweepArms,
     ...given,
     settings,
     seeds: typeof seeds === "number" ? firstSeeds(seeds) : seeds,
-  });
+  };
+  for (const model of Object.keys(definition.perModel))
+    requireModels(definition, [model], `${source}: perModel.${model}`);
+  requireBothBudgets(definition, `${source}: bothBudgets`);
+  return checked(definition);
 }
 
 /** The seeds 0 to n − 1. */

@@ -103,7 +103,7 @@ export async function planSweep(
 }
 
 /** What is asked of a model's runs: the sweep's settings, but for what the model has no choice of, and its own. */
-function settingsOf(
+export function settingsOf(
   { settings, perModel }: SweepPlan,
   model: string,
 ): SweepSettings {

@@ -9,6 +9,7 @@ import {
   demoSweep,
   overrideSweep,
   parseSweepDefinition,
+  type SweepOverrides,
 } from "../../src/experiments/sweep-definition.js";
 import {
   publishedSweepSchema,
@@ -91,6 +92,12 @@ describe("a sweep's JSON file", () => {
     ["two lengths", { ...minimal, settings: { epochs: 5, steps: 9 } }, "mine.json: --epochs 5, --steps 9: both say how long"], // prettier-ignore
     ["two lengths of a model", { ...minimal, perModel: { lenet: { epochs: 5, steps: 9 } } }, "both say how long"], // prettier-ignore
     ["a reduction to nothing", { ...minimal, levels: [1] }, "--levels: 1 would remove every image"], // prettier-ignore
+    ["a model's settings without the model", { ...minimal, perModel: { shallow: { lr: 0.1 } } }, "mine.json: perModel.shallow: shallow is no model of this sweep (lenet); add it, or leave this out"], // prettier-ignore
+    ["a second budget without its model", { ...minimal, bothBudgets: ["shallow"] }, "mine.json: bothBudgets: shallow is no model of this sweep (lenet); add it, or leave this out"], // prettier-ignore
+    ["a second budget beside steps", { ...minimal, budget: "steps", bothBudgets: ["lenet"] }, "mine.json: bothBudgets: the budget is steps already; take epochs, or leave this out"], // prettier-ignore
+    ["a second budget without a first", { ...minimal, arms: ["noise"], bothBudgets: ["lenet"] }, "mine.json: bothBudgets: there is no reduction arm; add it, or leave this out"], // prettier-ignore
+    ["a second budget of equal steps", { ...minimal, settings: { steps: 9 }, bothBudgets: ["lenet"] }, "mine.json: bothBudgets: all of lenet's runs have 9 steps; count in epochs, or leave this out"], // prettier-ignore
+    ["a second budget of a model's equal steps", { ...minimal, perModel: { lenet: { steps: 9 } }, bothBudgets: ["lenet"] }, "mine.json: bothBudgets: all of lenet's runs have 9 steps"], // prettier-ignore
     ["a member of Object's", { ...minimal, settings: { toString: 1 } }, "mine.json: settings.toString: is unknown"], // prettier-ignore
   ])("with %s is refused with its path", (_, value, message) => {
     expect(() => parse(value)).toThrow(UserError);
@@ -125,6 +132,22 @@ describe("the command line goes before the definition", () => {
     const [again] = await planSweep(overrideSweep(bySteps, { settings: { epochs: 2 } }), evenly(2000)); // prettier-ignore
     expect(again!.settings).toMatchObject({ epochs: 2 });
     expect(again!.settings.steps).toBeUndefined();
+  });
+  it("is not passed over: models of both budgets that would not be", () => {
+    const [, study] = builtInSweeps;
+    const asked = (overrides: SweepOverrides) => () =>
+      overrideSweep(study!, { bothBudgets: ["lenet"], ...overrides });
+    const two = ["shallow", "resnet18"];
+    expect(asked({ models: two })).toThrow("--both-budgets: lenet is no model of this sweep (shallow, resnet18); add it, or leave this out"); // prettier-ignore
+    expect(asked({ budget: "steps" })).toThrow("--both-budgets: the budget is steps already"); // prettier-ignore
+    expect(asked({ arms: ["noise"] })).toThrow("--both-budgets: there is no reduction arm"); // prettier-ignore
+    expect(asked({ settings: { steps: 9 } })).toThrow("--both-budgets: all of lenet's runs have 9 steps"); // prettier-ignore
+    expect(asked({})().bothBudgets).toEqual(["lenet"]);
+    // What a definition says of itself goes where flags take its ground away.
+    const flags = [{ models: two }, { budget: "steps" }, { arms: ["noise"] }, { settings: { steps: 9 } }] as const; // prettier-ignore
+    for (const some of flags) overrideSweep(study!, some);
+    expect(overrideSweep(study!, { models: two }).bothBudgets).toEqual([]);
+    expect(asked({ bothBudgets: [], budget: "steps" })().bothBudgets).toEqual([]); // prettier-ignore
   });
   it("refuses unknown models", () => {
     expect(() => overrideSweep(definition, { models: ["alexnet"] })).toThrow(UserError); // prettier-ignore
