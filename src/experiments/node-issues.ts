@@ -23,6 +23,8 @@ import { settingsError } from "./settings-schema.js";
 /** An earlier run: how it was trained, on which labels and images. */
 export interface EarlierRun {
   readonly settings: Partial<TrainSettings>;
+  /** Of the images and true labels; undefined where a run from before does not say. */
+  readonly dataSha256: string | undefined;
   readonly given: Int32Array;
   readonly kept: Int32Array;
 }
@@ -46,8 +48,10 @@ export async function readEarlierRun(folder: string): Promise<EarlierRun> {
     throw new UserError(
       `${join(folder, "poison.json")}: kept is no list of different images below ${given.length}`,
     );
+  const { dataSha256 } = settings;
   return {
-    settings: settings,
+    settings,
+    dataSha256: typeof dataSha256 === "string" ? dataSha256 : undefined,
     given,
     kept: Int32Array.from(poison["kept"]),
   };

@@ -9,7 +9,10 @@ import {
   issueQuality,
   rankIssues,
 } from "../../experiments/issues.js";
-import { poisonForSettings } from "../../experiments/node-dataset.js";
+import {
+  datasetSha256,
+  poisonForSettings,
+} from "../../experiments/node-dataset.js";
 import {
   requireFreshFolder,
   requireWritable,
@@ -25,6 +28,9 @@ import {
 import { parseNoiseKind } from "../../experiments/poison.js";
 import {
   checkBatch,
+  type DataSettings,
+  defaultData,
+  flagOf,
   replaceSettings,
   resolveSettings,
   type TrainSettings,
@@ -42,8 +48,10 @@ import {
 import { createOutput, type Output } from "../output.js";
 import { createProgress } from "../progress.js";
 
-type Options = Partial<Omit<TrainSettings, "noiseKind">> & {
-  noiseKind?: string;
+/** What the flags say of data and training. */
+type Words = Partial<Omit<TrainSettings, "noiseKind">> & { noiseKind?: string };
+
+type Options = Words & {
   folds: number;
   repeats: number;
   gallery: number;
@@ -160,35 +168,73 @@ interface Subject {
   readonly kept: Int32Array;
 }
 
-async function subjectOf(
-  runFolder: string | undefined,
-  words: Partial<Omit<TrainSettings, "noiseKind">>,
-  noiseKind: string | undefined,
-  load: { mirror?: string | undefined; json: boolean },
+type Load = { mirror?: string | undefined; json: boolean };
+
+/** The training set of an earlier run, with the labels that it was trained on. */
+async function subjectOfRun(
+  runFolder: string,
+  words: Words,
+  load: Load,
   output: Output,
 ): Promise<Subject> {
-  if (runFolder !== undefined) {
-    const clash = ["data", "noise", "labels", "trainLimit"].find(
-      (key) => key in words,
+  const { noiseKind, ...others } = words;
+  const clash = ["noise", "labels", "trainLimit"].some((key) => key in others);
+  if (clash || noiseKind !== undefined)
+    throw new UserError(
+      `${runFolder}: a run brings its own data and labels; leave out --data, --train-limit, --labels, --noise and --noise-kind`,
     );
-    if (clash !== undefined || noiseKind !== undefined)
-      throw new UserError(
-        `${runFolder}: a run brings its own data and labels; leave out --data, --train-limit, --labels, --noise and --noise-kind`,
-      );
-    const earlier = await readEarlierRun(runFolder);
-    const asked = resolveSettings(replaceSettings(earlier.settings, words));
-    const dataset = await loadData(asked, load, output);
-    if (dataset.train.count !== earlier.given.length)
-      throw new UserError(
-        `${runFolder}: is about ${earlier.given.length} training images, but ${asked.data} has ${dataset.train.count} now`,
-      );
-    return {
-      dataset,
-      settings: asked,
-      given: earlier.given,
-      kept: earlier.kept,
-    };
+  const { dataSha256, given, kept, ...earlier } =
+    await readEarlierRun(runFolder);
+  requireOwnData(others, earlier.settings);
+  const asked = resolveSettings({
+    ...replaceSettings(earlier.settings, others),
+    // The run's folder has its labels, wherever the file of --labels has gone.
+    labels: undefined,
+  });
+  const dataset = await loadData(asked, load, output);
+  if (dataset.train.count !== given.length)
+    throw new UserError(
+      `${runFolder}: is about ${given.length} training images, but ${asked.data} has ${dataset.train.count} now`,
+    );
+  if (dataSha256 !== undefined && dataSha256 !== datasetSha256(dataset))
+    throw new UserError(
+      `${runFolder}: images or labels of ${asked.data} have changed since this run was trained, whose given labels go by ` +
+        `the images' order; put back what was there, or judge the data as they are with --data ${asked.data}`,
+    );
+  return { dataset, settings: asked, given, kept };
+}
+
+/** What a run says of its data; flags may repeat it. */
+const ofData = [
+  "coarse",
+  "dataSplit",
+  "splitSeed",
+  "valFraction",
+  "imageSize",
+] as const satisfies readonly (keyof DataSettings)[];
+
+/** @throws UserError for flags that mean other images than the run's, or their labels */
+function requireOwnData(
+  words: Partial<DataSettings>,
+  settings: Partial<DataSettings>,
+): void {
+  const was: Partial<DataSettings> = { ...defaultData, ...settings };
+  for (const name of ofData) {
+    const value = words[name];
+    if (value === undefined || value === was[name]) continue;
+    throw new UserError(
+      `${flagOf(name)}${value === true ? "" : ` ${value}`}: the run was trained ` +
+        `${was[name] === undefined ? "without it" : `with ${was[name]}`}; a run brings its own data: leave it out`,
+    );
   }
+}
+
+/** A data set with its own labels, a file's, or planted noise. */
+async function subjectOfData(
+  { noiseKind, ...words }: Words,
+  load: Load,
+  output: Output,
+): Promise<Subject> {
   const asked = resolveSettings({
     ...judge,
     ...words,
@@ -214,7 +260,6 @@ async function run(
     adapter,
     gpuApi,
     json = false,
-    noiseKind,
     out: givenOut,
     ...words_
   } = options;
@@ -228,13 +273,11 @@ async function run(
   else await requireFreshFolder(out, false);
   // The results are written beside it first; that this works is known before anything is trained.
   await requireWritable(stagingFolder(out), out);
-  const subject = await subjectOf(
-    runFolder,
-    words_,
-    noiseKind,
-    { mirror, json },
-    output,
-  );
+  const load = { mirror, json };
+  const subject =
+    runFolder === undefined
+      ? await subjectOfData(words_, load, output)
+      : await subjectOfRun(runFolder, words_, load, output);
   const { dataset, given, kept } = subject;
   const smallest = Math.floor((kept.length * (folds - 1)) / folds);
   checkBatch(words_.batch, smallest);
