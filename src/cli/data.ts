@@ -2,6 +2,7 @@
 import type { LoadProgress } from "../data/types.js";
 import type { FolderReport } from "../data/node-image-folder.js";
 import type { Dataset } from "../data/types.js";
+import { compareLabels } from "../experiments/labels-file.js";
 import { loadForSettings } from "../experiments/node-dataset.js";
 import type { DataSettings } from "../experiments/settings.js";
 import { formatCount, formatPercent } from "./format.js";
@@ -25,7 +26,7 @@ export async function loadData(
 ): Promise<Dataset> {
   const progress = new LoadBar(json);
   try {
-    return await loadForSettings(settings, {
+    const dataset = await loadForSettings(settings, {
       mirror,
       onProgress: progress.update,
       onFolder: (report) => {
@@ -33,9 +34,37 @@ export async function loadData(
         describeFolder(report, settings, output);
       },
     });
+    describeLabels(dataset, settings, output);
+    return dataset;
   } finally {
     progress.stop();
   }
+}
+
+/**
+ * Below this Cohen's kappa the labels of a file may be about other images, or in another order: such labels agree with the
+ * data's own by chance alone. An annotator's may be as bad, and labels drawn at random are worth a study: it is no error.
+ */
+const hardlyAgrees = 0.1;
+
+function describeLabels(
+  { train, classNames }: Dataset,
+  { labels, dataSplit }: DataSettings,
+  output: Output,
+): void {
+  if (labels === undefined || !train.given) return;
+  const { differing, kappa } = compareLabels(
+    train.given,
+    train.labels,
+    classNames.length,
+  );
+  const line = `${labels}: ${formatCount(differing)} of ${formatCount(train.count)} labels differ from the data's own`;
+  if (kappa >= hardlyAgrees) output.print(line);
+  else
+    output.warn(
+      `${line}, hardly fewer than by chance. Is the file in the order of these training images?` +
+        (dataSplit === "random" ? " --data-split random drew them anew." : ""),
+    );
 }
 
 /** One bar per piece of work, made when it starts. */

@@ -37,6 +37,32 @@ export function parseLabels(
   return Int32Array.from(labels);
 }
 
+/** How given labels compare with the data's own. */
+export interface LabelComparison {
+  readonly differing: number;
+  /** Cohen's kappa: 1 where all agree, about 0 for the same labels in an order of chance. */
+  readonly kappa: number;
+}
+
+export function compareLabels(
+  given: Int32Array,
+  own: Int32Array,
+  numClasses: number,
+): LabelComparison {
+  const givenCounts = new Array<number>(numClasses).fill(0);
+  const ownCounts = new Array<number>(numClasses).fill(0);
+  let differing = 0;
+  own.forEach((label, image) => {
+    ownCounts[label]!++;
+    givenCounts[given[image]!]!++;
+    if (given[image] !== label) differing++;
+  });
+  const { length } = own;
+  const byChance = ownCounts.reduce((sum, n, c) => sum + (n / length) * (givenCounts[c]! / length), 0); // prettier-ignore
+  const kappa = differing === 0 ? 1 : 1 - differing / length / (1 - byChance);
+  return { differing, kappa };
+}
+
 function readLabels(bytes: Uint8Array, name: string): number[] {
   const kind = /\.[^.]*$/.exec(name)?.[0].toLowerCase();
   if (kind === ".npy") return Array.from(readNpy(bytes, name));

@@ -205,6 +205,24 @@ describe("tarnish poison", () => {
     expect(record("cut2")).toEqual(record("cut"));
   });
 
+  it("says how many labels of a file differ, and warns of a file in another order", () => {
+    // Also what train and issues say: they load data in the same way.
+    const differ = (flags: string, out: string) => {
+      const { code, stdout, stderr } = run(`poison ${flags} --out ${out}`);
+      expect(code).toBe(0);
+      return { stdout, stderr };
+    };
+    const same = differ("--labels noisy/labels.npy", "in-order");
+    expect(same.stdout).toContain("noisy/labels.npy: 400 of 2,000 labels differ from the data's own\n"); // prettier-ignore
+    expect(same.stderr).toBe("");
+    const other = differ("--labels noisy/labels.npy --data-split random", "in-another"); // prettier-ignore
+    expect(other.stderr).toMatch(/^noisy\/labels\.npy: 1,[78]\d\d of 2,000 labels differ from the data's own, hardly fewer than by chance\. Is the file in the order of these training images\? --data-split random drew them anew\.\n$/); // prettier-ignore
+    // Labels may be that bad: it is no error.
+    differ("--noise 1 --noise-kind uniform", "all-wrong");
+    const { stderr } = differ("--labels all-wrong/labels.npy", "bad");
+    expect(stderr).toMatch(/2,000 of 2,000 .* Is the file in the order of these training images\?\n$/); // prettier-ignore
+  });
+
   it("draws from a matrix, and from an earlier run's confusion", () => {
     const names = ["cat", "dog"];
     writeFileSync(at("T.csv"), "0.25,0.75\n0,1\n");

@@ -1,7 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { writeNpy } from "../../src/data/npy.js";
-import { parseLabels } from "../../src/experiments/labels-file.js";
+import {
+  compareLabels,
+  parseLabels,
+} from "../../src/experiments/labels-file.js";
 import {
   apportion,
   confusionNoise,
@@ -270,6 +273,23 @@ describe("noise by a matrix", () => {
 });
 
 describe("labels from a file", () => {
+  it.each([
+    ["the same", [0, 0, 1, 1], [0, 0, 1, 1], 0, 1],
+    ["as by chance", [0, 1, 0, 1], [0, 0, 1, 1], 2, 0],
+    ["worse than by chance", [1, 1, 0, 0], [0, 0, 1, 1], 4, -1],
+    // 7 of 10 agree, and 0.5 · 0.6 + 0.5 · 0.4 would by chance: (0.7 − 0.5) / 0.5.
+    ["nearly", [0, 0, 0, 0, 1, 0, 0, 1, 1, 1], [0, 0, 0, 0, 0, 1, 1, 1, 1, 1], 3, 0.4], // prettier-ignore
+    ["all of one class", [0, 0, 0, 0], [0, 0, 1, 1], 2, 0],
+    ["of one class as the data's", [0, 0], [0, 0], 0, 1],
+  ] as const)(
+    "are compared with the data's own by Cohen's kappa: %s",
+    (_, given, own, differing, kappa) => {
+      const found = compareLabels(Int32Array.from(given), Int32Array.from(own), 2); // prettier-ignore
+      expect(found.differing).toBe(differing);
+      expect(found.kappa).toBeCloseTo(kappa, 12);
+    },
+  );
+
   const read = (name: string, text: string, counts = [3]) =>
     Array.from(parseLabels(bytes(text), name, counts, 5));
 
