@@ -12,6 +12,7 @@ import { checkBatch, defaultSettings, resolveSettings, type TrainSettings } from
 import { planSweep } from "../../src/experiments/sweep.js";
 import { builtInSweeps, demoSweep } from "../../src/experiments/sweep-definition.js"; // prettier-ignore
 import type { ResultRow } from "../../src/experiments/tables.js";
+import { evenly } from "../experiments/planned-data.js";
 import { shell, tarnish, temporaryFolder } from "./command.js";
 import { metricsOf, summaryOf } from "./run-folders.js";
 
@@ -73,7 +74,7 @@ describe("the command of a run", () => {
   it("is one for each run of a sweep, and none goes into another's folder", async () => {
     const outs = new Set<unknown>();
     for (const sweep of [...builtInSweeps, demoSweep(0, 8)])
-      for (const job of await planSweep(sweep, 2000)) {
+      for (const job of await planSweep(sweep, evenly(2000))) {
         const { settings, out } = read(wordsOf(job.settings, job.folder), 2000);
         const { epochs } = job.settings.steps ? settings : job.settings;
         expect(settings).toEqual({ ...job.settings, epochs });

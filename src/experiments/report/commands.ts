@@ -1,6 +1,6 @@
 /** The command that makes a run again. */
 import type { JsonObject } from "../json.js";
-import { defaultSettings, type TrainSettings } from "../settings.js";
+import { defaultSettings, flagOf, type TrainSettings } from "../settings.js";
 import type { RunData } from "./study.js";
 
 /** Every setting of a run, each a flag of `tarnish train`; what differs between the runs of a sweep comes first. */
@@ -62,7 +62,7 @@ export function trainCommand({ config, row }: RunData): string | null {
   const words = ["npx tarnish train"];
   for (const name of SETTINGS) {
     const value = config[name];
-    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    const flag = flagOf(name);
     if (goesUnsaid(name, config)) continue;
     if (value === true) words.push(flag);
     else if (
