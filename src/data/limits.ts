@@ -6,16 +6,18 @@ import type { ImageSplit } from "./types.js";
  * The first so many images of each class, `limit` in all, in data order. Counts per class differ by at most one (the
  * first classes get the extra image); a class with too few images gives all it has and the others make up for it.
  *
+ * @param asked Where the limit was asked for, for messages.
  * @throws UserError unless `limit` is an integer in [1, split.count].
  */
 export function limitSplit(
   split: ImageSplit,
   numClasses: number,
   limit: number,
+  asked = "a limit",
 ): ImageSplit {
   if (!Number.isInteger(limit) || limit < 1 || limit > split.count) {
     throw new UserError(
-      `a limit of ${limit} images cannot be met: it must be a whole number from 1 to ${split.count}, the images there are`,
+      `${asked} of ${limit} images cannot be met: it must be a whole number from 1 to ${split.count}, the images there are`,
     );
   }
   const quotas = balancedQuotas(split.labels, numClasses, limit);

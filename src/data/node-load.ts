@@ -62,7 +62,12 @@ export async function loadDataset(
   const limited = (split: "train" | "test", limit: number | undefined) =>
     limit === undefined
       ? divided[split]
-      : limitSplit(divided[split], divided.classNames.length, limit);
+      : limitSplit(
+          divided[split],
+          divided.classNames.length,
+          limit,
+          `--${split}-limit`,
+        );
   return {
     ...divided,
     train: limited("train", options.trainLimit),

@@ -50,6 +50,7 @@ export async function loadForSettings(
     whole ? { ...train, given } : train,
     classNames.length,
     limit,
+    "--train-limit",
   );
   return { ...dataset, train: whole ? limited : { ...limited, given } };
 }

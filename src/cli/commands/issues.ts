@@ -271,7 +271,7 @@ async function run(
     join("issues", about.split(/[\\/]/).filter(Boolean).at(-1) ?? "data");
   if (overwrite) await requireOwnFolder(out, "issues");
   else await requireFreshFolder(out, false);
-  // The results are written beside it first; that this works is known before anything is trained.
+  // The results are written into a folder in it first; that this works is known before anything is trained.
   await requireWritable(stagingFolder(out), out);
   const load = { mirror, json };
   const subject =
