@@ -15,7 +15,7 @@ beforeAll(() => {
   mkdirSync(at("empty"));
   writeFileSync(
     at("sw.json"),
-    JSON.stringify({ name: "sw", models: ["lenet"], levels: [0.2], seeds: 1, settings: { trainLimit: 20, testLimit: 20, epochs: 1, batch: 20 } }), // prettier-ignore
+    JSON.stringify({ name: "sw", models: ["lenet"], levels: [0.5], seeds: 1, settings: { trainLimit: 20, testLimit: 20, epochs: 1, batch: 20 } }), // prettier-ignore
   );
 });
 
