@@ -44,10 +44,12 @@ export async function readSweep(folder: string): Promise<SweepFile | null> {
   const damaged = new UserError(
     `${path}: the file is damaged; put a copy of it back, or name another folder with --out`,
   );
+  if (typeof name !== "string" || typeof createdWith !== "string")
+    throw damaged;
   if (!Array.isArray(jobs)) throw damaged;
   return {
-    name: String(name),
-    createdWith: String(createdWith),
+    name,
+    createdWith,
     jobs: jobs.map((job: unknown) => {
       if (!isObject(job) || !isObject(job["config"])) throw damaged;
       const { id, hash, config, error } = job;

@@ -135,7 +135,10 @@ async function runFolders(sweepFolder: string): Promise<string[] | null> {
       .map(({ name }) => name)
       .sort();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    const { code = "" } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return null;
+    if (code === "ENOTDIR")
+      throw new UserError(`${join(sweepFolder, "runs")}: is no folder`);
     throw error;
   }
 }

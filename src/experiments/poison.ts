@@ -90,14 +90,17 @@ export interface PoisonRecord extends Omit<
 }
 
 /** The noise kind of this name. @throws UserError naming the kinds there are. */
-export function parseNoiseKind(name: string): NoiseKind {
+export function parseNoiseKind(
+  name: string,
+  asked = "--noise-kind",
+): NoiseKind {
   const [prefix] = matrixSource(name as NoiseKind) ?? [];
   if (prefix !== undefined && name.length > prefix.length)
     return name as NoiseKind;
   const kind = noiseKinds.find((known) => known === name);
   if (kind === undefined)
     throw new UserError(
-      `noise kind ${name} is unknown; choose one of ${noiseKindList}`,
+      `${asked} ${name}: is unknown; choose one of ${noiseKindList}`,
     );
   return kind;
 }

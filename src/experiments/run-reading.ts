@@ -1,5 +1,4 @@
 /** A run folder's files, as texts and bytes, turned into what the tables and the report of a study need. */
-import { decodeSafetensors } from "../engine/safetensors.js";
 import { UserError } from "../errors.js";
 import type { EpochResult } from "./checkpoint.js";
 import {
@@ -15,6 +14,7 @@ import type { RunSummary } from "./run-files.js";
 import type { RunName } from "./sweep.js";
 import { type Budget, parsePerClass, type ResultRow } from "./tables.js";
 import type { EvalRecord, StepRecord } from "./training-events.js";
+import { decodeFile } from "./weights.js";
 
 /** The files that a finished run must have, and the logits, which only bootstrap intervals need. */
 export interface RunFiles {
@@ -227,7 +227,7 @@ function readPredictions(bytes: Uint8Array): {
   correct: Uint8Array;
 } {
   const name = "test_logits.safetensors";
-  const { tensors } = decodeSafetensors(bytes);
+  const { tensors } = decodeFile(bytes, name);
   const logits = tensors.get("logits");
   const labels = tensors.get("labels");
   if (

@@ -174,7 +174,8 @@ export function parseSweepDefinition(
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new UserError(`${source}: is no JSON: ${(error as Error).message}`);
+    const why = (error as Error).message.replace(/\s+/g, " ");
+    throw new UserError(`${source}: is no JSON: ${why}`);
   }
   const error = schemaError(sweepSchema, value);
   if (error !== null)
@@ -185,7 +186,8 @@ export function parseSweepDefinition(
     };
   const settings = given.settings ?? {};
   for (const own of [settings, ...Object.values(given.perModel ?? {})]) {
-    if (own.noiseKind !== undefined) parseNoiseKind(own.noiseKind);
+    if (own.noiseKind !== undefined)
+      parseNoiseKind(own.noiseKind, `${source}: noiseKind`);
     checkLength(own, `${source}: `);
   }
   const definition = {

@@ -151,7 +151,10 @@ describe("a wrong request ends with 2, one message, and nothing written", () => 
       "--train-limit: expected a whole number of at least 1, got 0",
     ],
     ["--train-limit 2001", "--train-limit of 2001 images cannot be met"],
-    ["--noise-kind pink", "pink is unknown; choose one of shuffle, uniform"],
+    [
+      "--noise-kind pink",
+      "--noise-kind pink: is unknown; choose one of shuffle, uniform",
+    ],
     ["--data nosuch", "nosuch: no such file or folder"],
     ["--data empty", "holds neither CIFAR data"],
     ["--coarse", "CIFAR-10 has no coarse labels"],

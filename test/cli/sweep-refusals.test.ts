@@ -39,6 +39,26 @@ describe("requests that make no sweep", () => {
     expect(result.code).toBe(2);
   });
 
+  it("what is no file, and what is no JSON, in one line", () => {
+    mkdirSync(join(folder, "folder"));
+    expect(complaint(sweep("folder"))).toBe("tarnish: folder: cannot be read (EISDIR)"); // prettier-ignore
+    writeFileSync(join(folder, "prose.txt"), "not\nJSON");
+    const prose = sweep("prose.txt");
+    expect(complaint(prose)).toMatch(
+      /^tarnish: prose\.txt: is no JSON: [^\n]+$/,
+    );
+    expect(prose.code).toBe(2);
+  });
+
+  it("a kind of noise that there is not, in a file", () => {
+    const mine = { name: "mine", models: ["lenet"], levels: [0.1], settings: { noiseKind: "pink" } }; // prettier-ignore
+    // As some editors write it, with a byte order mark.
+    writeFileSync(join(folder, "pink.json"), `\ufeff${JSON.stringify(mine)}`);
+    const result = sweep("pink.json");
+    expect(complaint(result)).toContain("tarnish: pink.json: noiseKind pink: is unknown; choose one of shuffle"); // prettier-ignore
+    expect(result.code).toBe(2);
+  });
+
   it("a folder that is no sweep", () => {
     mkdirSync(join(folder, "mine"));
     writeFileSync(join(folder, "mine", "thesis.txt"), "mine");

@@ -78,7 +78,7 @@ describe("refused before anything is written", () => {
     [`${train} --keep 1.5`, "--keep: expected a share between 0 and 1"],
     [
       `${train} --noise 0.2 --noise-kind nosuch`,
-      "noise kind nosuch is unknown; choose one of shuffle",
+      "--noise-kind nosuch: is unknown; choose one of shuffle",
     ],
     [`${train} --data nosuch`, "data nosuch: no such file or folder"],
     [`${train} --data cut`, "test_batch.bin"],

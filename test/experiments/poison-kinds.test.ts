@@ -99,7 +99,9 @@ describe("the kinds", () => {
   });
 
   it("are known by name", () => {
-    expect(noiseKinds.map(parseNoiseKind)).toEqual([...noiseKinds]);
+    expect(noiseKinds.map((kind) => parseNoiseKind(kind))).toEqual([
+      ...noiseKinds,
+    ]);
     expect(() => parseNoiseKind("gaussian")).toThrow(UserError);
     expect(() => parseNoiseKind("gaussian")).toThrow(
       /gaussian.*shuffle, uniform, symmetric, pairflip/,

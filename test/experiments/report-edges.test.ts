@@ -193,6 +193,26 @@ describe("damaged files", () => {
     expect(existsSync(join(dir, "report"))).toBe(false);
   });
 
+  it("logits are named among what is missing", async () => {
+    const { dir, rows } = sweep({ levels: [0.2], epochs: 2, perClass: 8 });
+    const { run } = find(rows, "noise", 0.2);
+    writeFileSync(join(dir, run, "test_logits.safetensors"), "{}");
+    const { document } = await report(dir);
+    expect(text(document, ".missing")).toContain(`${run}: test_logits.safetensors: the file has 2 bytes`); // prettier-ignore
+  });
+
+  it("a sweep.json without a name, and runs that are a file, are refused", async () => {
+    const { dir } = sweep({ levels: [0.2], epochs: 2, perClass: 8 });
+    const path = join(dir, "sweep.json");
+    const whole = JSON.parse(readFileSync(path, "utf8")) as object;
+    writeFileSync(path, JSON.stringify({ ...whole, name: undefined }));
+    await expect(readStudy(dir)).rejects.toThrow(`${path}: the file is damaged`); // prettier-ignore
+    rmSync(path);
+    rmSync(join(dir, "runs"), { recursive: true });
+    writeFileSync(join(dir, "runs"), "");
+    await expect(rebuildTables(dir)).rejects.toThrow(`${join(dir, "runs")}: is no folder`); // prettier-ignore
+  });
+
   it("a folder that is neither sweep nor run is refused", async () => {
     const empty = join(root, "empty");
     mkdirSync(empty);

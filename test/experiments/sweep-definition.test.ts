@@ -88,7 +88,7 @@ describe("a sweep's JSON file", () => {
     ["a setting that the sweep varies", { ...minimal, settings: { noise: 0.1 } }, "mine.json: settings.noise: is unknown"], // prettier-ignore
     ["a model's own data", { ...minimal, perModel: { lenet: { data: "sample" } } }, "mine.json: perModel.lenet.data: is unknown"], // prettier-ignore
     ["settings of no model", { ...minimal, perModel: { alexnet: {} } }, "mine.json: perModel.alexnet: is unknown"], // prettier-ignore
-    ["an unknown kind of noise", { ...minimal, settings: { noiseKind: "lies" } }, "noise kind lies is unknown"], // prettier-ignore
+    ["an unknown kind of noise", { ...minimal, settings: { noiseKind: "lies" } }, "noiseKind lies: is unknown"], // prettier-ignore
     ["two lengths", { ...minimal, settings: { epochs: 5, steps: 9 } }, "mine.json: --epochs 5, --steps 9: both say how long"], // prettier-ignore
     ["two lengths of a model", { ...minimal, perModel: { lenet: { epochs: 5, steps: 9 } } }, "both say how long"], // prettier-ignore
     ["a reduction to nothing", { ...minimal, levels: [1] }, "--levels: 1 would remove every image"], // prettier-ignore

@@ -1,11 +1,13 @@
 /** `tarnish sweep`: a whole study: every model, arm, level and seed, into a sweep folder with tables and a report. */
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Command } from "commander";
 import { UserError } from "../../errors.js";
 import { readNoiseMatrix } from "../../experiments/node-dataset.js";
-import { requireWritable } from "../../experiments/node-files.js";
+import {
+  readFileOrRefuse,
+  requireWritable,
+} from "../../experiments/node-files.js";
 import { checkSweep } from "../../experiments/node-sweep.js";
 import { parseNoiseKind } from "../../experiments/poison.js";
 import { checkLength, defaultData } from "../../experiments/settings.js";
@@ -191,7 +193,8 @@ async function findDefinition(name: string): Promise<SweepDefinition> {
     throw new UserError(
       `sweep ${name}: there is no such sweep or file; name ${builtInSweeps.map((sweep) => sweep.name).join(", ")} or a JSON file`,
     );
-  return parseSweepDefinition(await readFile(name, "utf8"), name);
+  const text = new TextDecoder().decode(await readFileOrRefuse(name));
+  return parseSweepDefinition(text, name);
 }
 
 /** The settings that were given on the command line. */
