@@ -44,9 +44,12 @@ export async function readSweep(folder: string): Promise<SweepFile | null> {
   const damaged = new UserError(
     `${path}: the file is damaged; put a copy of it back, or name another folder with --out`,
   );
-  if (typeof name !== "string" || typeof createdWith !== "string")
+  if (
+    typeof name !== "string" ||
+    typeof createdWith !== "string" ||
+    !Array.isArray(jobs)
+  )
     throw damaged;
-  if (!Array.isArray(jobs)) throw damaged;
   return {
     name,
     createdWith,

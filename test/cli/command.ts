@@ -66,6 +66,17 @@ export function tarnish(
   return { code: status, stdout, stderr };
 }
 
+/** Runs commands, their words in one text, in a test file's folder, with the cache there. */
+export function commandsIn(folder: string, timeoutSeconds?: number) {
+  const env = { TARNISH_CACHE: join(folder, "cache") };
+  return (args: string): CommandResult =>
+    tarnish(args.split(" "), {
+      cwd: folder,
+      env,
+      ...(timeoutSeconds !== undefined && { timeoutSeconds }),
+    });
+}
+
 /** Starts `tarnish <args>` in `cwd`; `ended` resolves when it ends, by itself or by a signal. */
 export function startTarnish(
   args: readonly string[],

@@ -9,16 +9,11 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { loadDataset } from "../../src/data/node-load.js";
 import { parseRecords } from "../../src/experiments/csv.js";
 import { writeFiles } from "../data/images.js";
-import { complaint, tarnish, temporaryFolder } from "./command.js";
+import { commandsIn, complaint, temporaryFolder } from "./command.js";
 
 const folder = temporaryFolder();
 const at = (...path: string[]) => join(folder, ...path);
-const run = (args: string) =>
-  tarnish(args.split(" "), {
-    cwd: folder,
-    env: { TARNISH_CACHE: at("cache") },
-    timeoutSeconds: 800,
-  });
+const run = commandsIn(folder, 800);
 const json = (...path: string[]) =>
   JSON.parse(readFileSync(at(...path), "utf8")) as Record<string, unknown>;
 

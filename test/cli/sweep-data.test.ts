@@ -4,15 +4,11 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { writeFiles } from "../data/images.js";
 import { photos } from "../data/photo-folder.js";
-import { complaint, tarnish, temporaryFolder } from "./command.js";
+import { commandsIn, complaint, temporaryFolder } from "./command.js";
 
 const folder = temporaryFolder();
 const at = (...path: string[]) => join(folder, ...path);
-const run = (args: string) =>
-  tarnish(args.split(" "), {
-    cwd: folder,
-    env: { TARNISH_CACHE: at("cache") },
-  });
+const run = commandsIn(folder);
 const noisy = () => {
   const { jobs } = JSON.parse(readFileSync(at("sw", "sweep.json"), "utf8")) as { jobs: { id: string; hash: string }[] }; // prettier-ignore
   const { id, hash } = jobs.find((job) => job.id.includes("noise"))!;

@@ -314,6 +314,7 @@ describe("a session", () => {
       expect(() => session.copyLosses(6, 8)).toThrow(/the loss of step 6 is/);
       await expect(session.loss(NaN)).rejects.toThrow(ShapeError);
       expect(() => session.copyLosses(8, 7)).toThrow(ShapeError);
+      expect(() => session.copyLosses(1, lossRingSize + 1)).toThrow(ShapeError);
       expect(() => session.copyLosses(1, Infinity)).toThrow(ShapeError);
       expect(await session.copyLosses(7, 8).read()).toHaveLength(2);
       await session.train({ ...step, step: 7 + lossRingSize });
